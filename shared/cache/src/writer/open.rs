@@ -1,0 +1,88 @@
+//! Opening a cache for writing, and rebuilding what is not one.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::{State, WriterOptions};
+use crate::error::CacheError;
+use crate::schema::{self, Content};
+
+/// A checkpoint waits this long for readers before it gives up; the writer's queue grows meanwhile.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Pages in the write-ahead log before they are moved into the file: 62 MiB.
+const WAL_AUTOCHECKPOINT_PAGES: u32 = 16_000;
+
+/// Locks the file beside the cache that says that it has a writer.
+pub(super) fn lock(path: &Path) -> Result<File, CacheError> {
+    let mut lock = path.as_os_str().to_owned();
+    lock.push("-lock");
+    let on_error = |source| CacheError::File { path: path.to_owned(), source };
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).map_err(on_error)?;
+    }
+    let file = File::create(&lock).map_err(on_error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CacheError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(on_error(error)),
+    }
+}
+
+pub(super) fn open_or_rebuild(
+    path: &Path,
+    options: &WriterOptions,
+) -> Result<(Connection, State), CacheError> {
+    let opened = open(path, options).and_then(|(connection, content)| match content {
+        Content::Other { version } => {
+            Err(CacheError::Corrupt(format!("its version is {version}, not {}", schema::VERSION)))
+        }
+        Content::Cache | Content::Empty => Ok((State::load(&connection)?, connection)),
+    });
+    let reason = match opened {
+        Ok((state, connection)) => return Ok((connection, state)),
+        Err(CacheError::Corrupt(reason)) => reason,
+        Err(error) => return Err(error),
+    };
+    tracing::warn!(path = %path.display(), reason, "the cache cannot be used, it is built again");
+    delete(path)?;
+    let (connection, _) = open(path, options)?;
+    let state = State::load(&connection)?;
+    Ok((connection, state))
+}
+
+pub(super) fn delete(path: &Path) -> Result<(), CacheError> {
+    for file in schema::files(path) {
+        match std::fs::remove_file(&file) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(CacheError::File { path: file, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn open(path: &Path, options: &WriterOptions) -> Result<(Connection, Content), CacheError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let content = schema::content(&connection)?;
+    if let Content::Other { .. } = content {
+        return Ok((connection, content));
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES)?;
+    // A negative size is in KiB.
+    connection.pragma_update(None, "cache_size", -((options.page_cache_bytes / 1024).max(64) as i64))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if content == Content::Empty {
+        let transaction = connection.transaction()?;
+        schema::create(&transaction)?;
+        transaction.commit()?;
+    }
+    Ok((connection, content))
+}
