@@ -1,0 +1,63 @@
+//! Percentiles, merging and the extremes of the histogram.
+
+use std::time::Duration;
+
+use measurement::Histogram;
+use proptest::prelude::*;
+
+fn recorded(durations_ns: &[u64]) -> Histogram {
+    let mut histogram = Histogram::new();
+    for &duration_ns in durations_ns {
+        histogram.record(Duration::from_nanos(duration_ns));
+    }
+    histogram
+}
+
+proptest! {
+    #[test]
+    fn merged_parts_equal_one_recorder(
+        left in prop::collection::vec(any::<u64>(), 0..50),
+        right in prop::collection::vec(0..10_000_000_000_u64, 0..50),
+    ) {
+        let mut merged = recorded(&left);
+        merged.merge(&recorded(&right));
+        let whole = recorded(&[left, right].concat());
+        prop_assert_eq!(merged.summary(), whole.summary());
+    }
+
+    #[test]
+    fn percentiles_are_within_a_tenth_of_a_percent(
+        mut durations_ns in prop::collection::vec(0..100_000_000_000_u64, 1..300),
+        quantile in 0.01..1.0_f64,
+    ) {
+        let histogram = recorded(&durations_ns);
+        durations_ns.sort_unstable();
+        let rank = (quantile * durations_ns.len() as f64).ceil() as usize;
+        let exact_ns = durations_ns[rank.clamp(1, durations_ns.len()) - 1] as f64;
+        let found_ns = histogram.quantile(quantile).as_nanos() as f64;
+        prop_assert!((found_ns - exact_ns).abs() <= exact_ns * 0.001 + 1.0, "{} is not {}", found_ns, exact_ns);
+    }
+}
+
+#[test]
+fn summary_is_in_microseconds() {
+    let summary = recorded(&[1_000, 2_000, 3_000, 4_000]).summary();
+    assert_eq!(summary.count, 4);
+    assert!((summary.mean_us - 2.5).abs() < 0.01, "{summary:?}");
+    assert!((summary.p50_us - 2.0).abs() < 0.01, "{summary:?}");
+    assert!((summary.max_us - 4.0).abs() < 0.01, "{summary:?}");
+}
+
+#[test]
+fn empty_histogram_is_all_zero() {
+    let summary = Histogram::new().summary();
+    assert_eq!((summary.count, summary.mean_us, summary.p999_us, summary.max_us), (0, 0.0, 0.0, 0.0));
+}
+
+#[test]
+fn longest_duration_is_counted() {
+    let mut histogram = recorded(&[0]);
+    histogram.record(Duration::MAX);
+    assert_eq!(histogram.count(), 2);
+    assert!(histogram.quantile(1.0) > Duration::from_secs(60 * 60 * 24 * 365 * 500));
+}
