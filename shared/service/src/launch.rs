@@ -1,0 +1,129 @@
+//! The common `main`: parse, check, start telemetry, run until a signal, flush.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use observability::{Identity, LogOutput, TelemetryError};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::build;
+use crate::config::{CommonArgs, ConfigError, EXIT_USAGE};
+
+/// What is launched.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    pub name: &'static str,
+    pub log_output: LogOutput,
+}
+
+impl From<&'static str> for Program {
+    /// A service: its log is its output.
+    fn from(name: &'static str) -> Self {
+        Self { name, log_output: LogOutput::Stdout }
+    }
+}
+
+/// Runs a service: `convert` checks the arguments, `run` works until the token is cancelled by SIGTERM or SIGINT.
+///
+/// Exit codes: 0 after a clean stop, 1 when `run` failed, 64 for a bad configuration.
+pub fn launch<Args, Config, Run, Running>(
+    program: impl Into<Program>,
+    convert: impl FnOnce(&Args) -> Result<Config, ConfigError>,
+    run: Run,
+) -> ExitCode
+where
+    Args: clap::Parser + AsRef<CommonArgs>,
+    Config: Debug,
+    Run: FnOnce(Config, CancellationToken) -> Running,
+    Running: Future<Output = anyhow::Result<()>>,
+{
+    let Program { name: service, log_output } = program.into();
+    let args = match parse::<Args>(service) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let common = args.as_ref().clone();
+    let config = match convert(&args) {
+        Ok(config) => config,
+        Err(error) => return refuse(service, &error.to_string()),
+    };
+    if common.check_config {
+        println!("{service}: configuration is valid\n{config:#?}");
+        return ExitCode::SUCCESS;
+    }
+    let instance = common.instance();
+    let identity = Identity { service, version: build::VERSION, instance, revision: build::REVISION };
+    let telemetry = match observability::init(&identity, &common.telemetry, log_output) {
+        Ok(telemetry) => telemetry,
+        Err(error @ TelemetryError::Setting { .. }) => return refuse(service, &error.to_string()),
+        Err(error) => return fail(service, &error.into()),
+    };
+    tracing::info!(service, version = build::VERSION, revision = build::REVISION, ?config, "starting");
+    let outcome = run_to_end(config, run);
+    match &outcome {
+        Ok(()) => tracing::info!(service, "stopped"),
+        Err(error) => tracing::error!(service, error = format!("{error:#}"), "failed"),
+    }
+    telemetry.shutdown();
+    outcome.map_or_else(|error| fail(service, &error), |()| ExitCode::SUCCESS)
+}
+
+fn parse<Args: clap::Parser>(service: &str) -> Result<Args, ExitCode> {
+    Args::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            print!("{error}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            // A flag's value name is its environment variable.
+            let variable = match error.get(ContextKind::InvalidArg) {
+                Some(ContextValue::String(flag)) => flag
+                    .split_once('<')
+                    .and_then(|(_, rest)| rest.split_once('>'))
+                    .map(|(name, _)| name.to_owned()),
+                _ => None,
+            };
+            let prefix = variable.map(|name| format!("{name}: ")).unwrap_or_default();
+            refuse(
+                service,
+                &format!("{prefix}{}", error.to_string().trim_start_matches("error: ").trim_end()),
+            )
+        }
+    })
+}
+
+fn run_to_end<Config, Run, Running>(config: Config, run: Run) -> anyhow::Result<()>
+where
+    Run: FnOnce(Config, CancellationToken) -> Running,
+    Running: Future<Output = anyhow::Result<()>>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let on_signal = shutdown.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("shutting down");
+            on_signal.cancel();
+        });
+        run(config, shutdown).await
+    })
+}
+
+fn refuse(service: &str, message: &str) -> ExitCode {
+    eprintln!("{service}: {message}");
+    ExitCode::from(EXIT_USAGE)
+}
+
+fn fail(service: &str, error: &anyhow::Error) -> ExitCode {
+    eprintln!("{service}: {error:#}");
+    ExitCode::FAILURE
+}
