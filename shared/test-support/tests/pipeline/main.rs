@@ -1,0 +1,7 @@
+//! All services as processes around a real Redis server, broken in every way that must not lose an event.
+
+mod crashes;
+mod harness;
+mod redis_faults;
+mod steady;
+mod workers;
