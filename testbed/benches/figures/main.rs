@@ -1,0 +1,52 @@
+//! The figures of the project, measured side by side in one run and reported as ratios.
+//!
+//! `cargo bench -p testbed` runs it; it needs wrk, redis-server and redis-benchmark, and a release build of the
+//! services. Rounds are interleaved: each round measures every contender once, so that a noisy neighbour hits all.
+
+mod ingest;
+mod latency;
+mod load;
+mod processes;
+mod queries;
+mod report;
+mod start;
+mod worker;
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::report::Report;
+
+/// Rounds of each comparison; the report gives their medians.
+const ROUNDS: usize = 5;
+
+fn main() -> anyhow::Result<()> {
+    // The benchmark starts itself as the server that everything is compared with.
+    if let Some(port) = std::env::args().skip_while(|argument| argument != "--constant-server").nth(1) {
+        return ingest::serve_constant(port.parse()?);
+    }
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let mut report = Report::default();
+    if wanted("ingest") {
+        runtime.block_on(ingest::measure(&mut report)).context("ingest")?;
+    }
+    if wanted("worker") {
+        runtime.block_on(worker::measure(&mut report)).context("worker")?;
+    }
+    if wanted("latency") {
+        runtime.block_on(latency::measure(&mut report)).context("latency")?;
+    }
+    if wanted("queries") {
+        runtime.block_on(queries::measure(&mut report)).context("queries")?;
+    }
+    if wanted("start") {
+        runtime.block_on(start::measure(&mut report)).context("start")?;
+    }
+    report.print();
+    // This program is target/release/deps/figures-….
+    let own = std::env::current_exe()?;
+    report.save(&own.ancestors().nth(3).unwrap_or(Path::new(".")).join("figures.json"))
+}

@@ -1,0 +1,50 @@
+//! The commands, one a file.
+
+pub mod audit;
+pub mod demo;
+pub mod guard;
+pub mod up;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Runs the testbed on this machine and checks what it did.
+#[derive(Debug, Parser)]
+#[command(name = "testbed", version = service::build::VERSION, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start Redis and the services, watch them live, stop them all on q or Ctrl-C
+    Up(Box<up::UpArgs>),
+    /// Run it all once on this machine: start, load, drain, audit, summary, stop
+    Demo(Box<demo::DemoArgs>),
+    /// Check that every accepted event of a run can be queried exactly once
+    Audit(audit::AuditArgs),
+    #[command(hide = true)]
+    Guard(guard::GuardArgs),
+}
+
+impl Cli {
+    /// Carries out the command.
+    ///
+    /// # Errors
+    /// What prevented it, in words that say what to do.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            // No runtime: the program that this becomes must not inherit one's threads and descriptors.
+            Command::Guard(args) => guard::run(&args).map(|()| ExitCode::FAILURE),
+            Command::Up(args) => block_on(up::run(&args)),
+            Command::Demo(args) => block_on(demo::run(&args)),
+            Command::Audit(args) => block_on(audit::run(&args)),
+        }
+    }
+}
+
+/// Everything runs on the main thread: parts are bound to the life of the thread that starts them.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

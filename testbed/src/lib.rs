@@ -1,0 +1,12 @@
+//! The control command of the testbed: brings the pipeline up on one machine, loads it, watches it, and audits
+//! that nothing it accepted was lost.
+
+pub mod audit;
+pub mod commands;
+pub mod console;
+pub mod http_client;
+pub mod interrupts;
+pub mod procfs;
+pub mod stack;
+pub mod statz;
+pub mod watch;

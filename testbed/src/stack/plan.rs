@@ -1,0 +1,377 @@
+//! What a testbed consists of, as decided before anything starts, and how each part is launched.
+
+use super::directory::Directory;
+use super::ports::Claim;
+use super::process::Launch;
+use super::programs::Programs;
+use super::redis_server::{self, RedisServer};
+use service::config::Secret;
+use service::redis::{RedisArgs, RedisConfig};
+use std::ffi::OsString;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole testbed.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Redis.
+    pub redis: RedisPlan,
+    /// Where the services listen.
+    pub addresses: Addresses,
+    /// Number of partitions.
+    pub partitions: u16,
+    /// Kind and amount of the work on each event.
+    pub work: (String, u32),
+    /// Programs of the services.
+    pub programs: Programs,
+    /// The testbed program, through which parts are started so that they die with it; see `testbed guard`.
+    pub guard: Option<PathBuf>,
+    /// Whether services may send telemetry, as the environment says.
+    pub telemetry: bool,
+    /// File with the token of ingest and query, and the token itself.
+    pub token: Option<(PathBuf, Secret)>,
+    /// How long the parts have to become ready.
+    pub ready_timeout: Duration,
+    /// How long a part has to stop before it is killed.
+    pub stop_timeout: Duration,
+}
+
+/// Which Redis is used.
+#[derive(Debug, Clone)]
+pub enum RedisPlan {
+    /// One of our own.
+    Own {
+        /// The program.
+        server: RedisServer,
+        /// Its port on 127.0.0.1.
+        port: u16,
+    },
+    /// One that runs already. User and password reach the services through the environment, as they reached us.
+    Running {
+        /// Its address.
+        url: Secret,
+        /// Connection settings.
+        config: RedisConfig,
+    },
+}
+
+/// Where the services listen.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// ingest-api.
+    pub ingest: SocketAddr,
+    /// query-api.
+    pub query: SocketAddr,
+    /// Each process-worker.
+    pub workers: Vec<SocketAddr>,
+    /// simulator.
+    pub simulator: SocketAddr,
+}
+
+/// A load for the simulator.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Events a second.
+    pub rate: f64,
+    /// How long; `None` until it is stopped.
+    pub duration: Option<Duration>,
+    /// Events a request.
+    pub batch: u32,
+    /// Seed of schedule and events.
+    pub seed: u64,
+    /// Name of the run.
+    pub run: String,
+}
+
+/// The longest that a simulator takes: it is stopped long before.
+const ENDLESS: &str = "8760h";
+
+/// Variables that are about another Redis than our own.
+const REDIS_CREDENTIALS: [&str; 4] =
+    ["REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_PASSWORD_FILE", "REDIS_CA_FILE"];
+
+impl RedisPlan {
+    /// Its address for the services.
+    #[must_use]
+    pub fn url(&self) -> Secret {
+        match self {
+            Self::Own { port, .. } => Secret::new(format!("redis://127.0.0.1:{port}")),
+            Self::Running { url, .. } => url.clone(),
+        }
+    }
+
+    /// Connection settings.
+    ///
+    /// # Errors
+    /// None that can be expected: the address of our own is valid.
+    pub fn config(&self) -> anyhow::Result<RedisConfig> {
+        match self {
+            Self::Own { .. } => Ok(redis_args(self.url()).convert()?),
+            Self::Running { config, .. } => Ok(config.clone()),
+        }
+    }
+}
+
+/// Settings of a Redis without user and password.
+#[must_use]
+pub fn redis_args(redis_url: Secret) -> RedisArgs {
+    RedisArgs {
+        redis_url,
+        redis_username: None,
+        redis_password_file: None,
+        redis_password: None,
+        redis_ca_file: None,
+    }
+}
+
+impl Plan {
+    /// Ports that must be free, with the simulator's where there will be one.
+    #[must_use]
+    pub fn claims(&self, with_simulator: bool) -> Vec<Claim> {
+        let claim = |address, part: &str, flag| Claim { address, part: part.to_owned(), flag };
+        let mut claims = Vec::new();
+        if let RedisPlan::Own { port, .. } = self.redis {
+            claims.push(claim(SocketAddr::from(([127, 0, 0, 1], port)), "redis", "--redis-port"));
+        }
+        claims.push(claim(self.addresses.ingest, "ingest-api", "--ingest-port"));
+        claims.push(claim(self.addresses.query, "query-api", "--query-port"));
+        for (index, address) in self.addresses.workers.iter().enumerate() {
+            claims.push(claim(*address, &self.worker_name(index), "--worker-port"));
+        }
+        if with_simulator {
+            claims.push(claim(self.addresses.simulator, "simulator", "--simulator-port"));
+        }
+        claims
+    }
+
+    /// Name of a worker: numbered where there are several.
+    #[must_use]
+    pub fn worker_name(&self, index: usize) -> String {
+        if self.addresses.workers.len() == 1 {
+            "process-worker".into()
+        } else {
+            format!("process-worker-{}", index + 1)
+        }
+    }
+
+    /// How our own Redis is launched; writes its configuration. `None` where a running one is used.
+    ///
+    /// # Errors
+    /// Where the configuration cannot be written.
+    pub fn launch_redis(&self, directory: &Directory) -> io::Result<Option<Launch>> {
+        let RedisPlan::Own { server, port } = &self.redis else { return Ok(None) };
+        Ok(Some(Launch {
+            name: "redis".into(),
+            program: server.program.clone(),
+            arguments: redis_server::configure(&directory.redis(), *port)?,
+            log: directory.logs().join("redis.log"),
+            ..Launch::default()
+        }))
+    }
+
+    /// How ingest-api is launched.
+    #[must_use]
+    pub fn launch_ingest(&self, directory: &Directory) -> Launch {
+        let mut launch =
+            self.service(directory, "ingest-api", &self.programs.ingest_api, self.addresses.ingest);
+        launch.environment.extend(self.token_file());
+        launch
+    }
+
+    /// How query-api is launched.
+    #[must_use]
+    pub fn launch_query(&self, directory: &Directory) -> Launch {
+        let mut launch = self.service(directory, "query-api", &self.programs.query_api, self.addresses.query);
+        launch.environment.extend(self.token_file());
+        launch.environment.push(("CACHE_PATH", directory.caches().join("query-api.db").into()));
+        launch
+    }
+
+    /// How the worker `index` is launched.
+    #[must_use]
+    pub fn launch_worker(&self, directory: &Directory, index: usize) -> Launch {
+        let name = self.worker_name(index);
+        let address = self.addresses.workers[index];
+        let mut launch = self.service(directory, &name, &self.programs.process_worker, address);
+        // Numbered in any case: a worker finds its own entries again when the number of workers changes.
+        let instance = format!("process-worker-{}", index + 1);
+        launch.environment.retain(|(name, _)| *name != "INSTANCE_ID");
+        launch.environment.extend([
+            ("CACHE_PATH", directory.caches().join(format!("{instance}.db")).into()),
+            ("INSTANCE_ID", instance.into()),
+            ("WORK_KIND", self.work.0.clone().into()),
+            ("WORK_AMOUNT", self.work.1.to_string().into()),
+        ]);
+        launch
+    }
+
+    /// How a simulator with `load` is launched.
+    #[must_use]
+    pub fn launch_simulator(&self, directory: &Directory, load: &Load) -> Launch {
+        let duration =
+            load.duration.map_or_else(|| ENDLESS.into(), |duration| format!("{}ms", duration.as_millis()));
+        let mut launch =
+            self.service(directory, "simulator", &self.programs.simulator, self.addresses.simulator);
+        launch.environment.extend(self.token_file());
+        launch.environment.extend([
+            ("TARGET_URL", base_url(self.addresses.ingest).into()),
+            ("RATE", load.rate.to_string().into()),
+            ("DURATION", duration.into()),
+            ("BATCH", load.batch.to_string().into()),
+            ("SEED", load.seed.to_string().into()),
+            ("RUN_ID", load.run.clone().into()),
+            ("RESULTS_DIR", directory.results().into()),
+        ]);
+        launch
+    }
+
+    fn service(
+        &self,
+        directory: &Directory,
+        name: &str,
+        program: &std::path::Path,
+        address: SocketAddr,
+    ) -> Launch {
+        // Settings go through the environment: arguments are seen by every user, and a Redis address may hold a
+        // password.
+        let mut environment: Vec<(&'static str, OsString)> = vec![
+            ("LISTEN_ADDR", address.to_string().into()),
+            ("REDIS_URL", self.redis.url().expose().into()),
+            ("PARTITIONS", self.partitions.to_string().into()),
+            ("INSTANCE_ID", name.into()),
+        ];
+        if !self.telemetry {
+            environment.push(("OTEL_SDK_DISABLED", "true".into()));
+        }
+        let is_own = matches!(self.redis, RedisPlan::Own { .. });
+        Launch {
+            name: name.to_owned(),
+            program: program.to_owned(),
+            arguments: Vec::new(),
+            environment,
+            environment_removed: if is_own { REDIS_CREDENTIALS.to_vec() } else { Vec::new() },
+            log: directory.logs().join(format!("{name}.log")),
+        }
+    }
+
+    fn token_file(&self) -> Option<(&'static str, OsString)> {
+        self.token.as_ref().map(|(path, _)| ("AUTH_TOKEN_FILE", path.clone().into()))
+    }
+}
+
+/// The URL of a service for someone on this machine: where it listens on all addresses, by 127.0.0.1.
+#[must_use]
+pub fn base_url(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{address}")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) fn plan(programs: Programs, workers: usize) -> Plan {
+        let mut ports = crate::stack::ports::unused(4 + workers).unwrap();
+        let mut address = || SocketAddr::from(([127, 0, 0, 1], ports.pop().unwrap()));
+        let server =
+            RedisServer { program: "redis-server".into(), product: "redis".into(), version: "7.0.0".into() };
+        Plan {
+            redis: RedisPlan::Own { server, port: address().port() },
+            addresses: Addresses {
+                ingest: address(),
+                query: address(),
+                simulator: address(),
+                workers: (0..workers).map(|_| address()).collect(),
+            },
+            partitions: 4,
+            work: ("hash".into(), 10),
+            programs,
+            guard: None,
+            telemetry: false,
+            token: None,
+            ready_timeout: Duration::from_secs(10),
+            stop_timeout: Duration::from_secs(10),
+        }
+    }
+
+    fn value<'a>(launch: &'a Launch, name: &str) -> Option<&'a str> {
+        launch.environment.iter().find(|(one, _)| *one == name).and_then(|(_, value)| value.to_str())
+    }
+
+    fn programs() -> Programs {
+        let path = |name: &str| PathBuf::from(format!("/programs/{name}"));
+        Programs {
+            ingest_api: path("ingest-api"),
+            process_worker: path("process-worker"),
+            query_api: path("query-api"),
+            simulator: path("simulator"),
+        }
+    }
+
+    #[test]
+    fn workers_have_names_instances_and_caches_of_their_own() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::open(parent.path()).unwrap();
+        let two = plan(programs(), 2);
+        let launches = [two.launch_worker(&directory, 0), two.launch_worker(&directory, 1)];
+        assert_eq!(launches[1].name, "process-worker-2");
+        assert_eq!(value(&launches[1], "INSTANCE_ID"), Some("process-worker-2"));
+        assert_eq!(launches[1].environment.iter().filter(|(name, _)| *name == "INSTANCE_ID").count(), 1);
+        assert_ne!(value(&launches[0], "CACHE_PATH"), value(&launches[1], "CACHE_PATH"));
+        assert_eq!(value(&launches[0], "WORK_KIND"), Some("hash"));
+        assert_eq!(value(&launches[0], "PARTITIONS"), Some("4"));
+        let single = plan(programs(), 1).launch_worker(&directory, 0);
+        assert_eq!(single.name, "process-worker");
+        assert_eq!(value(&single, "INSTANCE_ID"), Some("process-worker-1"));
+    }
+
+    #[test]
+    fn own_redis_gets_no_credentials_of_another() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::open(parent.path()).unwrap();
+        let own = plan(programs(), 1);
+        assert!(own.launch_ingest(&directory).environment_removed.contains(&"REDIS_PASSWORD"));
+        let url = Secret::new("redis://user:secret@example.test:7000");
+        let config = redis_args(url.clone()).convert().unwrap();
+        let other = Plan { redis: RedisPlan::Running { url, config }, ..own };
+        let launch = other.launch_ingest(&directory);
+        assert!(launch.environment_removed.is_empty() && launch.arguments.is_empty());
+        assert_eq!(value(&launch, "REDIS_URL"), Some("redis://user:secret@example.test:7000"));
+        assert!(other.launch_redis(&directory).unwrap().is_none());
+    }
+
+    #[test]
+    fn telemetry_is_off_unless_somebody_decided() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::open(parent.path()).unwrap();
+        let off = plan(programs(), 1);
+        assert_eq!(value(&off.launch_query(&directory), "OTEL_SDK_DISABLED"), Some("true"));
+        let on = Plan { telemetry: true, ..off };
+        assert_eq!(value(&on.launch_query(&directory), "OTEL_SDK_DISABLED"), None);
+    }
+
+    #[test]
+    fn claims_name_the_flag_of_every_port() {
+        let claims = plan(programs(), 2).claims(true);
+        let flags: Vec<&str> = claims.iter().map(|claim| claim.flag).collect();
+        let expected = [
+            "--redis-port",
+            "--ingest-port",
+            "--query-port",
+            "--worker-port",
+            "--worker-port",
+            "--simulator-port",
+        ];
+        assert_eq!(flags, expected);
+    }
+
+    #[test]
+    fn url_of_a_service_that_listens_everywhere_can_be_used() {
+        assert_eq!(base_url("0.0.0.0:8080".parse().unwrap()), "http://127.0.0.1:8080");
+        assert_eq!(base_url("[::1]:8080".parse().unwrap()), "http://[::1]:8080");
+    }
+}
