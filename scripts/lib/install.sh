@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Sourced by the other scripts: installs what is missing, or says what to install.
+
+say() { printf '%s\n' "$*" >&2; }
+
+# need PROGRAM PACKAGE...: installs Debian packages unless PROGRAM is there. Asks before sudo.
+need() {
+  local program=$1 sudo=()
+  shift
+  if command -v "$program" >/dev/null 2>&1; then return; fi
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say "missing: $program; install it with your package manager, then run this again"
+    exit 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    if [ ! -t 0 ] || ! command -v sudo >/dev/null 2>&1; then
+      say "missing: $program; run: sudo apt-get install $*"
+      exit 1
+    fi
+    read -r -p "$program is missing. Run sudo apt-get install $*? [Y/n] " answer
+    case $answer in [nN]*) exit 1 ;; esac
+    sudo=(sudo)
+  fi
+  say "installing $*"
+  "${sudo[@]}" apt-get update --quiet --quiet || say "apt-get update failed, going on with the lists that are there"
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --quiet "$@" >/dev/null
+}
+
+need_cargo() {
+  if ! command -v cargo >/dev/null 2>&1; then
+    say "missing: cargo; see https://rustup.rs, then run this again"
+    exit 1
+  fi
+  # The bundled SQLite is C.
+  need cc gcc libc6-dev
+}
+
+need_redis() {
+  if command -v valkey-server >/dev/null 2>&1; then return; fi
+  need redis-server redis-server
+}
