@@ -57,9 +57,9 @@ async fn entries_of_a_dead_worker_are_claimed() {
 #[tokio::test]
 async fn entries_in_work_are_not_claimed_from_a_slow_worker() {
     let (redis, mut connection) = redis_with_connection().await;
-    let slow = ["--claim-idle-ms", "400", "--work-kind", "hash", "--work-amount", "1500000"];
+    let slow = ["--claim-idle-ms", "1500", "--work-kind", "hash", "--work-amount", "5000000"];
     let worker = Worker::start(&redis.url(), "slow", &slow).await;
-    let other = Worker::start(&redis.url(), "other", &["--claim-idle-ms", "400"]).await;
+    let other = Worker::start(&redis.url(), "other", &["--claim-idle-ms", "1500"]).await;
     for sequence in 0..4 {
         append(&mut connection, 0, &[event(sequence)]).await;
     }

@@ -57,18 +57,35 @@ impl Query {
         answer
     }
 
-    /// The value of a counter or gauge in `/statz`.
-    pub(crate) async fn statistic(&self, kind: &str, name: &str) -> f64 {
-        let statistics = self.answer("/statz").await;
-        statistics[kind][name]["total"].as_f64().unwrap_or_else(|| panic!("{name} in {statistics}"))
+    /// Waits until a counter or gauge in `/statz` has this value, or more.
+    pub(crate) async fn counts(&self, kind: &str, name: &str, least: f64) {
+        eventually(&format!("{name} is {least}"), async || {
+            let statistics = self.answer("/statz").await;
+            let value = statistics[kind][name]["total"].as_f64().expect("a metric");
+            (value >= least).then_some(())
+        })
+        .await;
     }
 
     /// Waits until the audit of a run has this many events.
     pub(crate) async fn audited(&self, runid: &str, events: u64) -> Value {
+        self.audit_where(runid, |audit| audit["events"].as_u64() >= Some(events)).await
+    }
+
+    /// Waits until the audit of a run covers all that was published for it, and checks their number.
+    pub(crate) async fn completed(&self, runid: &str, events: u64) -> Value {
+        let is_complete =
+            |audit: &Value| audit["events"].as_u64() >= Some(events) && audit["complete"] == true;
+        let audit = self.audit_where(runid, is_complete).await;
+        assert_eq!(audit["events"], events, "{audit}");
+        audit
+    }
+
+    async fn audit_where(&self, runid: &str, condition: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/v1/runs/{runid}/audit");
-        eventually(&format!("{events} events of {runid}"), async || {
+        eventually(&format!("an audit of {runid} as expected"), async || {
             let audit = self.answer(&path).await;
-            (audit["events"].as_u64() >= Some(events)).then_some(audit)
+            condition(&audit).then_some(audit)
         })
         .await
     }

@@ -1,5 +1,5 @@
 use events::Keys;
-use test_support::{BreakableLink, RedisServer, eventually};
+use test_support::{BreakableLink, RedisServer};
 
 use crate::harness::{Options, Pipeline, counter, stream_grows};
 
