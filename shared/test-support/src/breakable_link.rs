@@ -8,8 +8,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::wait::DEADLINE;
 
 /// What the first command with this text in it does to its connection, for good.
 #[derive(Clone, Copy)]
@@ -65,9 +68,13 @@ impl BreakableLink {
     }
 
     /// Waits until a command has been swallowed, or the reply to one that was carried out.
+    ///
+    /// # Panics
+    /// After 30 s in which neither came.
     pub async fn holds(&self) {
         let mut held = self.state.held.subscribe();
-        held.wait_for(|count| *count > 0).await.expect("the link is alive");
+        let is_held = timeout(DEADLINE, held.wait_for(|count| *count > 0)).await;
+        drop(is_held.expect("a command that is to be held comes").expect("the link is alive"));
     }
 
     /// Everything passes again; connections that were held are cut.

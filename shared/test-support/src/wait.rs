@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, interval};
 
 /// Generous: these tests also run on shared two-core machines.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Asks until the answer is `Some`.
 ///
