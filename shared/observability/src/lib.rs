@@ -3,10 +3,22 @@
 //! Names of metrics, spans and attributes are declared here and nowhere else. Hot paths use the OpenTelemetry
 //! API through bound instruments and spans that are made only when sampled; `tracing` is for logs.
 
+mod delivery;
+pub mod log;
 pub mod metrics;
+pub mod node;
 mod outage;
+mod process;
+mod process_wide;
 mod setup;
 pub mod trace;
 
 pub use outage::Outage;
-pub use setup::{Identity, LogFormat, LogOutput, Telemetry, TelemetryArgs, TelemetryError, init};
+pub use process::ProcessWatch;
+pub use setup::{
+    BatchArgs, Identity, KubernetesArgs, LogFormat, LogOutput, OtlpArgs, Telemetry, TelemetryArgs,
+    TelemetryError, TelemetryMode, init,
+};
+
+/// Resource attribute of a program that works for one run of an experiment.
+pub const RUN_ID: &str = "testbed.run.id";

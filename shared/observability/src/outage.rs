@@ -2,7 +2,11 @@
 
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::log::OUTAGE;
 
 /// How often a lasting outage is reported again.
 const REMIND_AFTER: Duration = Duration::from_secs(600);
@@ -33,7 +37,7 @@ impl Outage {
         let now = Instant::now();
         match state.as_mut() {
             None => {
-                tracing::warn!(dependency = %self.what, %error, "dependency fails, retrying");
+                tracing::warn!(target: OUTAGE, dependency = %self.what, %error, "dependency fails, retrying");
                 *state = Some(Failing { since: now, reported: now, failures: 1 });
             }
             Some(failing) => {
@@ -41,7 +45,7 @@ impl Outage {
                 if now - failing.reported >= REMIND_AFTER {
                     failing.reported = now;
                     let (failures, failing_s) = (failing.failures, (now - failing.since).as_secs());
-                    tracing::warn!(dependency = %self.what, %error, failures, failing_s, "dependency still fails");
+                    tracing::warn!(target: OUTAGE, dependency = %self.what, %error, failures, failing_s, "dependency still fails");
                 }
             }
         }
@@ -52,7 +56,7 @@ impl Outage {
         let failing = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(failing) = failing {
             let (failures, failing_ms) = (failing.failures, failing.since.elapsed().as_millis() as u64);
-            tracing::info!(dependency = %self.what, failures, failing_ms, "dependency works again");
+            tracing::info!(target: OUTAGE, dependency = %self.what, failures, failing_ms, "dependency works again");
         }
     }
 }

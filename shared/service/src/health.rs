@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/statz` of every service.
+//! `/livez`, `/readyz`, `/statz` and `/loglevel` of every service.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +9,8 @@ use axum::{Json, Router};
 use observability::metrics::{Registry, Snapshot};
 use serde::Serialize;
 
-use crate::build;
+use crate::config::Secret;
+use crate::{auth, build, log_level};
 
 /// Whether a service is ready: when all its conditions are. Cloning shares it.
 #[derive(Clone, Debug, Default)]
@@ -97,8 +98,14 @@ struct HealthState {
     registry: Registry,
 }
 
-/// The health routes; they need no token.
-pub fn routes(service: &'static str, instance: &str, readiness: &Readiness, registry: &Registry) -> Router {
+/// The health routes. Reading them needs no token; the log level needs `token` where there is one.
+pub fn routes(
+    service: &'static str,
+    instance: &str,
+    readiness: &Readiness,
+    registry: &Registry,
+    token: Option<&Secret>,
+) -> Router {
     let state = HealthState {
         service,
         instance: instance.to_owned(),
@@ -110,6 +117,7 @@ pub fn routes(service: &'static str, instance: &str, readiness: &Readiness, regi
         .route("/readyz", get(readyz))
         .route("/statz", get(statz))
         .with_state(state)
+        .merge(auth::protect(log_level::routes(), token))
 }
 
 async fn readyz(State(state): State<HealthState>) -> (StatusCode, Json<ReadinessReport>) {

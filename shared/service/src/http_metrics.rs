@@ -7,7 +7,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
-use observability::metrics::{Histogram, Metric, Registry};
+use observability::metrics::{Gauge, Histogram, Metric, Registry};
 use tokio::time::Instant;
 
 /// One histogram for each method, route and status that has occurred: few enough to search without hashing. Cloning
@@ -17,12 +17,19 @@ pub struct HttpMetrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
+    active: Gauge,
     bound: RwLock<Vec<(Method, String, StatusCode, Histogram)>>,
 }
 
 impl HttpMetrics {
-    pub fn new(registry: &Registry) -> Self {
-        Self(Arc::new(Inner { registry: registry.clone(), bound: RwLock::default() }))
+    /// The series of `expected` exist before their first request.
+    pub fn new(registry: &Registry, expected: &[(Method, &str, StatusCode)]) -> Self {
+        let active = registry.gauge(Metric::HttpRequestsActive, &[]);
+        let metrics = Self(Arc::new(Inner { registry: registry.clone(), active, bound: RwLock::default() }));
+        for (method, route, status) in expected {
+            metrics.bind(method, route, *status);
+        }
+        metrics
     }
 
     fn record(&self, method: &Method, route: &str, status: StatusCode, duration: Duration) {
@@ -34,6 +41,10 @@ impl HttpMetrics {
             return histogram.record(duration);
         }
         drop(bound);
+        self.bind(method, route, status).record(duration);
+    }
+
+    fn bind(&self, method: &Method, route: &str, status: StatusCode) -> Histogram {
         let labels = [
             ("http.request.method", method.as_str()),
             ("http.route", route),
@@ -41,15 +52,32 @@ impl HttpMetrics {
         ];
         // The registry gives the same series to whoever else is here now.
         let histogram = self.0.registry.histogram(Metric::HttpRequestDuration, &labels);
-        histogram.record(duration);
         let mut bound = self.0.bound.write().unwrap_or_else(PoisonError::into_inner);
-        bound.push((method.clone(), route.to_owned(), status, histogram));
+        bound.push((method.clone(), route.to_owned(), status, histogram.clone()));
+        histogram
+    }
+}
+
+/// A request that has no response yet. Dropped also where the client hangs up.
+struct Active(Gauge);
+
+impl Active {
+    fn begin(active: &Gauge) -> Self {
+        active.add(1.0);
+        Self(active.clone())
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.add(-1.0);
     }
 }
 
 /// Middleware that records the duration of a request, up to the response's head.
 pub async fn record(State(metrics): State<HttpMetrics>, request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let _active = Active::begin(&metrics.0.active);
     // Methods that the standard does not know would be unbounded labels.
     let method = match request.method() {
         method @ (&Method::GET | &Method::POST | &Method::HEAD | &Method::PUT | &Method::DELETE) => {

@@ -5,24 +5,29 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use observability::{Identity, LogOutput, TelemetryError};
+use observability::log::LIFECYCLE;
+use observability::{Identity, LogOutput, ProcessWatch, TelemetryError};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::build;
 use crate::config::{CommonArgs, ConfigError, EXIT_USAGE};
 
 /// What is launched.
 #[derive(Clone, Copy, Debug)]
-pub struct Program {
+pub struct Program<Config> {
     pub name: &'static str,
     pub log_output: LogOutput,
+    /// Resource attributes that come from the configuration.
+    pub attributes: fn(&Config) -> Vec<(&'static str, String)>,
 }
 
-impl From<&'static str> for Program {
+impl<Config> From<&'static str> for Program<Config> {
     /// A service: its log is its output.
     fn from(name: &'static str) -> Self {
-        Self { name, log_output: LogOutput::Stdout }
+        Self { name, log_output: LogOutput::Stdout, attributes: |_| Vec::new() }
     }
 }
 
@@ -30,7 +35,7 @@ impl From<&'static str> for Program {
 ///
 /// Exit codes: 0 after a clean stop, 1 when `run` failed, 64 for a bad configuration.
 pub fn launch<Args, Config, Run, Running>(
-    program: impl Into<Program>,
+    program: impl Into<Program<Config>>,
     convert: impl FnOnce(&Args) -> Result<Config, ConfigError>,
     run: Run,
 ) -> ExitCode
@@ -40,7 +45,7 @@ where
     Run: FnOnce(Config, CancellationToken) -> Running,
     Running: Future<Output = anyhow::Result<()>>,
 {
-    let Program { name: service, log_output } = program.into();
+    let Program { name: service, log_output, attributes } = program.into();
     let args = match parse::<Args>(service) {
         Ok(args) => args,
         Err(code) => return code,
@@ -54,18 +59,31 @@ where
         println!("{service}: configuration is valid\n{config:#?}");
         return ExitCode::SUCCESS;
     }
-    let instance = common.instance();
-    let identity = Identity { service, version: build::VERSION, instance, revision: build::REVISION };
+    let identity = Identity {
+        service,
+        version: build::VERSION,
+        instance: common.instance(),
+        revision: build::REVISION,
+        attributes: attributes(&config),
+    };
     let telemetry = match observability::init(&identity, &common.telemetry, log_output) {
         Ok(telemetry) => telemetry,
         Err(error @ TelemetryError::Setting { .. }) => return refuse(service, &error.to_string()),
         Err(error) => return fail(service, &error.into()),
     };
-    tracing::info!(service, version = build::VERSION, revision = build::REVISION, ?config, "starting");
+    tracing::info!(
+        target: LIFECYCLE,
+        service,
+        version = build::VERSION,
+        revision = build::REVISION,
+        telemetry = telemetry.effective(),
+        ?config,
+        "starting"
+    );
     let outcome = run_to_end(config, run);
     match &outcome {
-        Ok(()) => tracing::info!(service, "stopped"),
-        Err(error) => tracing::error!(service, error = format!("{error:#}"), "failed"),
+        Ok(()) => tracing::info!(target: LIFECYCLE, service, "stopped"),
+        Err(error) => tracing::error!(target: LIFECYCLE, service, error = format!("{error:#}"), "failed"),
     }
     telemetry.shutdown();
     outcome.map_or_else(|error| fail(service, &error), |()| ExitCode::SUCCESS)
@@ -102,6 +120,8 @@ where
 {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let watch = ProcessWatch::new(Handle::current().metrics());
+        let _watching = AbortOnDropHandle::new(tokio::spawn(watch.run()));
         let shutdown = CancellationToken::new();
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -111,7 +131,7 @@ where
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            tracing::info!("shutting down");
+            tracing::info!(target: LIFECYCLE, "shutting down");
             on_signal.cancel();
         });
         run(config, shutdown).await

@@ -9,5 +9,6 @@ pub mod health;
 pub mod http;
 pub mod http_metrics;
 pub mod launch;
+mod log_level;
 pub mod problem;
 pub mod redis;

@@ -2,28 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Instant;
 
-use hdrhistogram::Histogram as Distribution;
-use opentelemetry::metrics::{BoundHistogram, Meter};
+use opentelemetry::metrics::Meter;
 use opentelemetry::{KeyValue, global};
 
 use super::declarations::{Kind, Metric};
-use super::snapshot::{HistogramSnapshot, Snapshot};
-
-/// Resolves the pipeline's stages on a stock Prometheus: 50 µs to 60 s.
-const SECONDS_BUCKETS: [f64; 19] = [
-    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-    10.0, 30.0, 60.0,
-];
-
-/// Sizes of batches.
-const COUNT_BUCKETS: [f64; 14] =
-    [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0];
-
-/// The percentiles of `/statz` cover the running and the last window, so 5 to 10 s.
-const WINDOW: Duration = Duration::from_secs(5);
+use super::histogram::{self, Histogram, Window, lock};
+use super::snapshot::Snapshot;
+use crate::process_wide::process_wide;
 
 /// The instruments of one service. Cloning shares them.
 ///
@@ -34,6 +22,8 @@ pub struct Registry(Arc<Inner>);
 struct Inner {
     meter: Meter,
     series: Mutex<BTreeMap<&'static str, Vec<Series>>>,
+    /// The process-wide registry, unless it is this one.
+    shared: Option<Registry>,
     started: Instant,
 }
 
@@ -47,6 +37,7 @@ struct Series {
 enum Value {
     Number(Arc<AtomicU64>),
     Distribution(Arc<Mutex<Window>>),
+    Reading(f64),
 }
 
 /// A count that only grows.
@@ -57,20 +48,12 @@ pub struct Counter(Arc<AtomicU64>);
 #[derive(Clone, Debug)]
 pub struct Gauge(Arc<AtomicU64>);
 
-/// A distribution of durations in seconds, or of sizes.
+/// All series of a metric that is read from somewhere else from time to time, such as the kernel or Redis. Cloning
+/// shares them.
 #[derive(Clone)]
-pub struct Histogram {
-    exported: Arc<BoundHistogram<f64>>,
-    window: Arc<Mutex<Window>>,
-}
-
-/// Distributions of the running and the last window, in nanoseconds or in plain counts.
-struct Window {
-    started: Instant,
-    current: Distribution<u32>,
-    last: Distribution<u32>,
-    count: u64,
-    unit_ns: bool,
+pub struct Readings {
+    registry: Registry,
+    metric: Metric,
 }
 
 impl Default for Registry {
@@ -81,8 +64,17 @@ impl Default for Registry {
 
 impl Registry {
     pub fn new() -> Self {
-        let meter = global::meter("testbed");
-        Self(Arc::new(Inner { meter, series: Mutex::default(), started: Instant::now() }))
+        Self::with_shared(Some(&process_wide().registry))
+    }
+
+    /// The registry of what a process has once; every other shows its series as well.
+    pub(crate) fn process_wide() -> Self {
+        Self::with_shared(None)
+    }
+
+    fn with_shared(shared: Option<&Self>) -> Self {
+        let (meter, shared) = (global::meter("testbed"), shared.cloned());
+        Self(Arc::new(Inner { meter, series: Mutex::default(), shared, started: Instant::now() }))
     }
 
     /// A counter with fixed labels; it is exported from now on, also while it is 0.
@@ -90,42 +82,57 @@ impl Registry {
         Counter(self.number(metric, Kind::Counter, labels))
     }
 
-    pub fn gauge(&self, metric: Metric) -> Gauge {
-        Gauge(self.number(metric, Kind::Gauge, &[]))
+    /// A gauge with fixed labels; it is exported from now on, with 0 until it is set.
+    pub fn gauge(&self, metric: Metric, labels: &[(&'static str, &str)]) -> Gauge {
+        Gauge(self.number(metric, Kind::Gauge, labels))
+    }
+
+    /// A metric whose series come and go; it has none until the first [`Readings::replace`]. Not for histograms.
+    pub fn readings(&self, metric: Metric) -> Readings {
+        debug_assert_ne!(metric.spec().kind, Kind::Histogram, "{}", metric.spec().name);
+        let is_new = !self.0.lock().contains_key(metric.spec().name);
+        if is_new {
+            self.0.lock().insert(metric.spec().name, Vec::new());
+            self.export_readings(metric);
+        }
+        Readings { registry: self.clone(), metric }
     }
 
     pub fn histogram(&self, metric: Metric, labels: &[(&'static str, &str)]) -> Histogram {
         let spec = metric.spec();
+        let stage = spec.stage.map(|stage| ("stage", stage));
+        let labels: &[_] = &labels.iter().copied().chain(stage).collect::<Vec<_>>();
         check(metric, Kind::Histogram, labels);
-        let in_seconds = spec.unit == "s";
-        let boundaries = if in_seconds { SECONDS_BUCKETS.to_vec() } else { COUNT_BUCKETS.to_vec() };
-        let instrument = self
-            .0
-            .meter
-            .f64_histogram(spec.name)
-            .with_unit(spec.unit)
-            .with_description(spec.description)
-            .with_boundaries(boundaries)
-            .build();
-        let window = Arc::new(Mutex::new(Window::new(in_seconds)));
-        let value = self.0.find_or_add(metric, labels, Value::Distribution(window)).0;
-        let Value::Distribution(window) = value else { unreachable!("a metric has one kind") };
-        Histogram { exported: Arc::new(instrument.bind(&attributes(labels))), window }
+        let builder = self.0.meter.f64_histogram(spec.name).with_unit(spec.unit);
+        let instrument =
+            builder.with_description(spec.description).with_boundaries(histogram::boundaries(spec)).build();
+        let window = Value::Distribution(Arc::new(Mutex::new(Window::new(spec))));
+        let Value::Distribution(window) = self.0.find_or_add(metric, labels, window).0 else {
+            unreachable!("a metric has one kind")
+        };
+        Histogram::new(instrument.bind(&attributes(labels)), window)
     }
 
-    /// The values of all series.
+    /// The values of all series, also of those that the process has once.
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot =
             Snapshot { uptime_s: self.0.started.elapsed().as_secs_f64(), ..Snapshot::default() };
+        for registry in self.0.shared.iter().chain([self]) {
+            registry.add_to(&mut snapshot);
+        }
+        snapshot
+    }
+
+    fn add_to(&self, snapshot: &mut Snapshot) {
         for (name, series) in self.0.lock().iter() {
             for one in series {
                 match &one.value {
                     Value::Number(number) => snapshot.add_number(name, one, number.load(Ordering::Relaxed)),
                     Value::Distribution(window) => snapshot.add_histogram(name, lock(window).summary()),
+                    Value::Reading(value) => snapshot.add_gauge(name, &one.labels, *value),
                 }
             }
         }
-        snapshot
     }
 
     fn number(&self, metric: Metric, kind: Kind, labels: &[(&'static str, &str)]) -> Arc<AtomicU64> {
@@ -142,35 +149,89 @@ impl Registry {
     /// One observable instrument per metric reads the atomics of all its series when an export asks.
     fn export_number(&self, metric: Metric) {
         let spec = metric.spec();
-        let inner: Weak<Inner> = Arc::downgrade(&self.0);
-        let read = move |observe: &mut dyn FnMut(u64, &[KeyValue])| {
-            let Some(inner) = inner.upgrade() else { return };
-            for series in inner.lock().get(spec.name).into_iter().flatten() {
-                if let Value::Number(number) = &series.value {
-                    let attributes: Vec<_> = series
-                        .labels
-                        .iter()
-                        .map(|(name, value)| KeyValue::new(*name, value.clone()))
-                        .collect();
-                    observe(number.load(Ordering::Relaxed), &attributes);
-                }
-            }
-        };
+        let inner = Arc::downgrade(&self.0);
         if spec.kind == Kind::Counter {
             let builder = self.0.meter.u64_observable_counter(spec.name).with_unit(spec.unit);
-            builder
-                .with_description(spec.description)
-                .with_callback(move |observer| read(&mut |value, labels| observer.observe(value, labels)))
-                .build();
+            let observed = builder.with_description(spec.description).with_callback(move |observer| {
+                for_each(&inner, metric, |series| {
+                    if let Value::Number(number) = &series.value {
+                        observer.observe(number.load(Ordering::Relaxed), &series.attributes());
+                    }
+                });
+            });
+            observed.build();
         } else {
-            let builder = self.0.meter.f64_observable_gauge(spec.name).with_unit(spec.unit);
-            builder
-                .with_description(spec.description)
-                .with_callback(move |observer| {
-                    read(&mut |bits, labels| observer.observe(f64::from_bits(bits), labels));
-                })
-                .build();
+            self.export_gauge(metric);
         }
+    }
+
+    fn export_readings(&self, metric: Metric) {
+        let spec = metric.spec();
+        let inner = Arc::downgrade(&self.0);
+        if spec.kind == Kind::Counter {
+            let builder = self.0.meter.f64_observable_counter(spec.name).with_unit(spec.unit);
+            let observed = builder.with_description(spec.description).with_callback(move |observer| {
+                for_each(&inner, metric, |series| observer.observe(series.moment(), &series.attributes()));
+            });
+            observed.build();
+        } else {
+            self.export_gauge(metric);
+        }
+    }
+
+    fn export_gauge(&self, metric: Metric) {
+        let spec = metric.spec();
+        let inner = Arc::downgrade(&self.0);
+        let builder = self.0.meter.f64_observable_gauge(spec.name).with_unit(spec.unit);
+        let observed = builder.with_description(spec.description).with_callback(move |observer| {
+            for_each(&inner, metric, |series| observer.observe(series.moment(), &series.attributes()));
+        });
+        observed.build();
+    }
+}
+
+fn for_each(inner: &Weak<Inner>, metric: Metric, mut observe: impl FnMut(&Series)) {
+    let Some(inner) = inner.upgrade() else { return };
+    inner.lock().get(metric.spec().name).into_iter().flatten().for_each(&mut observe);
+}
+
+impl Series {
+    fn new(metric: Metric, labels: &[(&'static str, &str)], value: Value) -> Self {
+        let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self { metric, labels, value }
+    }
+
+    fn attributes(&self) -> Vec<KeyValue> {
+        self.labels.iter().map(|(name, value)| KeyValue::new(*name, value.clone())).collect()
+    }
+
+    /// The value of a gauge or of a reading.
+    fn moment(&self) -> f64 {
+        match &self.value {
+            Value::Number(bits) => f64::from_bits(bits.load(Ordering::Relaxed)),
+            Value::Reading(value) => *value,
+            Value::Distribution(_) => f64::NAN,
+        }
+    }
+}
+
+impl Readings {
+    /// From now on the metric has these series and no others.
+    pub fn replace<'a, Labels: AsRef<[(&'static str, &'a str)]>>(
+        &self,
+        series: impl IntoIterator<Item = (Labels, f64)>,
+    ) {
+        let series = series.into_iter().map(|(labels, value)| {
+            check(self.metric, self.metric.spec().kind, labels.as_ref());
+            Series::new(self.metric, labels.as_ref(), Value::Reading(value))
+        });
+        let series = series.collect();
+        self.registry.0.lock().insert(self.metric.spec().name, series);
+    }
+
+    /// From now on the metric has no series.
+    pub fn clear(&self) {
+        self.replace::<[_; 0]>([]);
     }
 }
 
@@ -190,8 +251,7 @@ impl Inner {
         if let Some(found) = series.iter().find(same) {
             return (found.value.clone(), false);
         }
-        let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        series.push(Series { metric, labels, value: value.clone() });
+        series.push(Series::new(metric, labels, value.clone()));
         (value, series.len() == 1)
     }
 }
@@ -216,76 +276,16 @@ impl Counter {
 }
 
 impl Gauge {
+    /// Adds to the value, which only one thread may set at a time otherwise.
+    pub fn add(&self, difference: f64) {
+        let sum = |bits| Some((f64::from_bits(bits) + difference).to_bits());
+        // The closure always gives a value.
+        let _previous = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
+    }
+
     pub fn set(&self, value: f64) {
         self.0.store(value.to_bits(), Ordering::Relaxed);
     }
-}
-
-impl Histogram {
-    /// Records a duration, of a metric whose unit is seconds.
-    pub fn record(&self, duration: Duration) {
-        self.exported.record(duration.as_secs_f64());
-        lock(&self.window).record(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
-    }
-
-    /// Records a size.
-    pub fn record_count(&self, count: u64) {
-        self.exported.record(count as f64);
-        lock(&self.window).record(count);
-    }
-
-    /// Records how long ago a moment was by this machine's clock, both in unix microseconds. A moment in the
-    /// future, which clocks of two nodes can give, counts as zero.
-    pub fn record_since_us(&self, earlier_us: i64, now_us: i64) {
-        self.record(Duration::from_micros(u64::try_from(now_us - earlier_us).unwrap_or(0)));
-    }
-}
-
-impl Window {
-    fn new(unit_ns: bool) -> Self {
-        let distribution =
-            || Distribution::new_with_bounds(1, 3_600_000_000_000, 2).expect("constant bounds are valid");
-        Self { started: Instant::now(), current: distribution(), last: distribution(), count: 0, unit_ns }
-    }
-
-    fn record(&mut self, value: u64) {
-        self.rotate();
-        self.current.saturating_record(value);
-        self.count += 1;
-    }
-
-    fn rotate(&mut self) {
-        let age = self.started.elapsed();
-        if age >= WINDOW {
-            std::mem::swap(&mut self.current, &mut self.last);
-            self.current.reset();
-            if age >= 2 * WINDOW {
-                self.last.reset();
-            }
-            self.started = Instant::now();
-        }
-    }
-
-    fn summary(&mut self) -> HistogramSnapshot {
-        self.rotate();
-        let mut both = self.last.clone();
-        both.add(&self.current).expect("both have the same bounds");
-        let scale = if self.unit_ns { 1e-9 } else { 1.0 };
-        let at = |quantile| (!both.is_empty()).then(|| both.value_at_quantile(quantile) as f64 * scale);
-        HistogramSnapshot {
-            count: self.count,
-            window_count: both.len(),
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p999: at(0.999),
-            max: at(1.0),
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn check(metric: Metric, kind: Kind, labels: &[(&'static str, &str)]) {
@@ -300,6 +300,8 @@ fn attributes(labels: &[(&'static str, &str)]) -> Vec<KeyValue> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -327,6 +329,20 @@ mod tests {
             ),
             (0, None)
         );
+    }
+
+    #[test]
+    fn readings_have_the_series_of_the_last_time() {
+        let registry = Registry::new();
+        let entries = registry.readings(Metric::StreamEntries);
+        let labels = |stream| [("stream", stream), ("partition", "0")];
+        entries.replace([(labels("events"), 3.0), (labels("dead"), 1.0)]);
+        entries.replace([(labels("events"), 4.0)]);
+        let snapshot = registry.snapshot();
+        let by = &snapshot.gauges["stream.entries"].by;
+        assert_eq!(by.iter().collect::<Vec<_>>(), [(&"stream=events,partition=0".to_owned(), &4.0)]);
+        entries.clear();
+        assert!(!registry.snapshot().gauges.contains_key("stream.entries"));
     }
 
     #[test]
