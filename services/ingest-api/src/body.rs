@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use events::{Defaults, accept, structured_from_binary};
+use events::{Defaults, TraceContext, accept, structured_from_binary};
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -73,6 +73,8 @@ pub(crate) struct Lines {
     pub(crate) text: String,
     /// Where each line ends in `text`.
     pub(crate) ends: Vec<usize>,
+    /// The contexts of sampled events that do not belong to the request's own trace.
+    pub(crate) sampled: Vec<TraceContext>,
 }
 
 impl Lines {
@@ -82,7 +84,8 @@ impl Lines {
     }
 }
 
-/// Reads, checks and sorts the events of a body. All or none: the first fault refuses the request.
+/// Reads, checks and sorts the events of a body. All or none: the first fault refuses the request. `trace_id` is the
+/// request's.
 ///
 /// # Errors
 /// The first fault, with the index of the event.
@@ -92,9 +95,10 @@ pub(crate) fn read(
     body: &[u8],
     defaults: &Defaults<'_>,
     event_bytes_max: usize,
+    trace_id: u128,
 ) -> Result<Accepted, IngestError> {
     let mut reading =
-        Reading { accepted: Accepted::default(), line: String::new(), defaults, event_bytes_max };
+        Reading { accepted: Accepted::default(), line: String::new(), defaults, event_bytes_max, trace_id };
     if format == Format::Binary {
         let error = |error| IngestError::Event { index: 0, error };
         let json =
@@ -120,6 +124,8 @@ struct Reading<'a> {
     line: String,
     defaults: &'a Defaults<'a>,
     event_bytes_max: usize,
+    /// The trace of the request.
+    trace_id: u128,
 }
 
 impl Reading<'_> {
@@ -135,6 +141,12 @@ impl Reading<'_> {
         let lines = self.accepted.lines_of(event.partition);
         lines.text.push_str(&line);
         lines.ends.push(lines.text.len());
+        if let Some(context) = event.sampled
+            && context.trace_id != self.trace_id
+            && lines.sampled.last() != Some(&context)
+        {
+            lines.sampled.push(context);
+        }
         let index_in_partition = lines.ends.len() - 1;
         self.line = line;
         self.accepted.events.push((event.id, event.partition, index_in_partition));

@@ -6,7 +6,7 @@ mod queue;
 use std::sync::Arc;
 
 use events::{EntryId, Keys};
-use observability::trace::{Operation, Span, TraceContext};
+use observability::trace::{self, Span, SpanName, attribute};
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError};
 use service::clock::unix_us;
@@ -70,18 +70,20 @@ impl Committer {
     ) -> Result<(), RedisError> {
         let entries = pack::entries(&submissions);
         let count = entries.iter().map(|entry| entry.count).sum::<usize>();
-        let contexts: Vec<TraceContext> = submissions.iter().map(|submission| submission.context).collect();
-        let mut span = Span::batch(Operation::Send, &self.keys.events, count, contexts);
+        let mut span = self.span(&submissions, count, entries.len());
+        self.instruments.writes_in_flight.add(1.0);
         let started = Instant::now();
         let outcome = self.pipeline(&entries, count).query_async::<Reply>(connection).await;
         self.instruments.write_duration.record(started.elapsed());
+        self.instruments.writes_in_flight.add(-1.0);
         self.instruments.write_events.record_count(count as u64);
         match outcome {
             Ok(reply) => {
                 self.instruments.events_accepted.add(count as u64);
                 self.instruments.entries_written.add(entries.len() as u64);
                 self.partition.set_counters(reply.accepted, reply.settled);
-                pack::answer(submissions, self.keys.partition, &entries, &reply.ids);
+                let context = span.is_recorded().then(|| span.context());
+                pack::answer(submissions, self.keys.partition, (&entries, &reply.ids), context);
                 Ok(())
             }
             Err(error) if is_refusal(&error) => {
@@ -95,6 +97,29 @@ impl Committer {
                 Err(error)
             }
         }
+    }
+
+    /// Only where a request or an event is sampled.
+    fn span(&self, submissions: &[Submission], events: usize, entries: usize) -> Span {
+        let is_sampled = |submission: &Submission| {
+            submission.context.sampled
+                || submission.lines.sampled.iter().any(|context| trace::samples(*context))
+        };
+        if !trace::is_enabled() || !submissions.iter().any(is_sampled) {
+            return Span::none(SpanName::IngestSend);
+        }
+        let mut span = Span::root(SpanName::IngestSend, &self.keys.events, unix_us());
+        span.link_all(submissions.iter().flat_map(|submission| {
+            let request = Some(submission.context).filter(|context| context.sampled);
+            let events = submission.lines.sampled.iter().copied().filter(|context| trace::samples(*context));
+            request.into_iter().chain(events)
+        }));
+        span.set(attribute::MESSAGING_DESTINATION_NAME, self.keys.events.clone());
+        span.set(attribute::MESSAGING_DESTINATION_PARTITION_ID, self.keys.partition.to_string());
+        span.set(attribute::MESSAGING_CLIENT_ID, self.instance.clone());
+        span.set(attribute::MESSAGING_BATCH_MESSAGE_COUNT, events as i64);
+        span.set(attribute::DB_OPERATION_BATCH_SIZE, entries as i64);
+        span
     }
 
     /// One transaction, so that a request that spans entries is stored whole or not at all.

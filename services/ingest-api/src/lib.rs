@@ -12,6 +12,7 @@ mod telemetry;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{Method, StatusCode};
 use events::Keys;
 use observability::metrics::{Registry, log_statistics};
 use service::health::Readiness;
@@ -48,7 +49,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         app.config.common.statistics_interval,
     )));
     let _gauges = AbortOnDropHandle::new(tokio::spawn(app.instruments.clone().watch(app.partitions.clone())));
-    let health = service::health::routes("ingest-api", &app.config.common.instance, &readiness, &registry);
+    let (instance, token) = (&app.config.common.instance, app.config.token.as_ref());
+    let health = service::health::routes("ingest-api", instance, &readiness, &registry, token);
     let router = router(&app, &registry).merge(health);
     tracing::info!(address = %listener.local_addr()?, "listening");
     service::http::serve(listener, router, &app.config.http, &readiness, shutdown).await;
@@ -62,7 +64,7 @@ fn start(
     readiness: &Readiness,
     stop: &CancellationToken,
 ) -> (Arc<App>, Vec<AbortOnDropHandle<()>>) {
-    let instruments = Instruments::new(registry);
+    let instruments = Instruments::new(registry, &config);
     let partitions: Vec<_> = Keys::all(config.partitions)
         .iter()
         .map(|_| Arc::new(Partition::new(config.queue_bytes_max)))
@@ -83,7 +85,10 @@ fn start(
 }
 
 fn router(app: &Arc<App>, registry: &Registry) -> Router {
-    let metrics = service::http_metrics::HttpMetrics::new(registry);
+    let metrics = service::http_metrics::HttpMetrics::new(
+        registry,
+        &[(Method::POST, "/v1/events", StatusCode::ACCEPTED)],
+    );
     let (api, document) = openapi::routes().split_for_parts();
     service::auth::protect(api, app.config.token.as_ref())
         .with_state(Arc::clone(app))

@@ -10,6 +10,7 @@ use tokio::time::{Duration, interval};
 
 use crate::App;
 use crate::commit::Partition;
+use crate::config::Config;
 
 /// Fresh enough for the live screen.
 const GAUGE_INTERVAL: Duration = Duration::from_millis(500);
@@ -20,6 +21,8 @@ pub(crate) struct Instruments {
     pub(crate) events_accepted: Counter,
     pub(crate) entries_written: Counter,
     queue_events: Gauge,
+    queue_usage: Gauge,
+    pub(crate) writes_in_flight: Gauge,
     backlog_events: Gauge,
     pub(crate) write_duration: Histogram,
     pub(crate) write_events: Histogram,
@@ -43,15 +46,21 @@ const REFUSALS: [ProblemKind; 12] = [
 ];
 
 impl Instruments {
-    pub(crate) fn new(registry: &Registry) -> Self {
+    pub(crate) fn new(registry: &Registry, config: &Config) -> Self {
+        let gauge = |metric| registry.gauge(metric, &[]);
+        let queue_bytes_max = config.queue_bytes_max as f64 * f64::from(config.partitions);
+        gauge(Metric::IngestQueueLimit).set(queue_bytes_max);
+        gauge(Metric::IngestBacklogLimit).set(config.backlog_events_max as f64);
         let refused = |kind: ProblemKind| {
             (kind, registry.counter(Metric::IngestRequestsRefused, &[("error.type", kind.name())]))
         };
         Self {
             events_accepted: registry.counter(Metric::IngestEventsAccepted, &[]),
             entries_written: registry.counter(Metric::IngestEntriesWritten, &[]),
-            queue_events: registry.gauge(Metric::IngestQueueEvents),
-            backlog_events: registry.gauge(Metric::IngestBacklogEvents),
+            queue_events: gauge(Metric::IngestQueueEvents),
+            queue_usage: gauge(Metric::IngestQueueUsage),
+            writes_in_flight: gauge(Metric::IngestWritesInFlight),
+            backlog_events: gauge(Metric::IngestBacklogEvents),
             write_duration: registry.histogram(Metric::IngestWriteDuration, &[]),
             write_events: registry.histogram(Metric::IngestWriteEvents, &[]),
             refused: Arc::new(REFUSALS.map(refused).to_vec()),
@@ -63,8 +72,10 @@ impl Instruments {
         let mut ticks = interval(GAUGE_INTERVAL);
         loop {
             ticks.tick().await;
-            self.queue_events
-                .set(partitions.iter().map(|partition| partition.queued_events()).sum::<usize>() as f64);
+            let queued = partitions.iter().map(|partition| partition.queued());
+            let (events, bytes) = queued.fold((0, 0), |sum, (events, bytes)| (sum.0 + events, sum.1 + bytes));
+            self.queue_events.set(events as f64);
+            self.queue_usage.set(bytes as f64);
             self.backlog_events
                 .set(partitions.iter().map(|partition| partition.backlog_events()).sum::<u64>() as f64);
         }

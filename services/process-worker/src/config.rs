@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use observability::trace::{TraceStream, TraceStreamArgs};
 use service::config::{
     CommonArgs, CommonConfig, ConfigError, HttpArgs, HttpConfig, PartitionArgs, milliseconds, seconds,
 };
@@ -58,6 +59,11 @@ pub struct Args {
     #[arg(long, env = "TRIM_INTERVAL_MS", default_value_t = 10_000)]
     trim_interval_ms: u64,
     #[command(flatten)]
+    trace_stream: TraceStreamArgs,
+    /// Where the /proc and /sys of the node are read from; a container can have them mounted elsewhere
+    #[arg(long, env = "NODE_ROOT", default_value = "/")]
+    node_root: PathBuf,
+    #[command(flatten)]
     partitions: PartitionArgs,
     #[command(flatten)]
     redis: RedisArgs,
@@ -76,6 +82,8 @@ pub struct Config {
     pub work: WorkConfig,
     pub delivery: DeliveryConfig,
     pub retention: RetentionConfig,
+    pub trace_stream: TraceStream,
+    pub node_root: PathBuf,
     pub partitions: u16,
     pub redis: RedisConfig,
     pub http: HttpConfig,
@@ -126,6 +134,8 @@ impl Args {
                 bytes_max: self.retention_bytes_max,
                 trim_interval: milliseconds("TRIM_INTERVAL_MS", self.trim_interval_ms)?,
             },
+            trace_stream: self.trace_stream.trace_stream,
+            node_root: self.node_root.clone(),
             partitions: self.partitions.partitions,
             redis: self.redis.convert()?,
             http: self.http.convert()?,

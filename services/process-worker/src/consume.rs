@@ -37,8 +37,35 @@ const CLAIM_MAX: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) entries: Vec<RawEntry>,
+    pub(crate) delivery: Delivery,
     /// When they arrived here, unix microseconds.
     pub(crate) delivered_us: i64,
+}
+
+/// How entries came here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    New,
+    /// This worker's own, which it had not settled before a start or an error.
+    Drained,
+    /// Of a worker that is gone or stuck.
+    Claimed,
+    /// Left for another try by this worker.
+    Retried,
+}
+
+impl Delivery {
+    pub(crate) const ALL: [Self; 4] = [Self::New, Self::Drained, Self::Claimed, Self::Retried];
+
+    /// The value of the label and of the attribute.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Drained => "drained",
+            Self::Claimed => "claimed",
+            Self::Retried => "retried",
+        }
+    }
 }
 
 /// The reading stage of one partition.
@@ -111,7 +138,7 @@ impl Consumer {
             let block = due.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), BLOCK);
             let entries = commands::read_new(connection, &self.keys, &self.name, count, block).await?;
             count = next_count(&entries, count, self.delivery.batch_bytes_max);
-            self.pass_on(entries, batches).await?;
+            self.pass_on(entries, Delivery::New, batches).await?;
         }
     }
 
@@ -130,7 +157,7 @@ impl Consumer {
             after = Some(last.id);
             let entries =
                 commands::claim(connection, &self.keys, &self.name, Duration::ZERO, &pending).await?;
-            self.pass_on(entries, batches).await?;
+            self.pass_on(entries, Delivery::Drained, batches).await?;
         }
     }
 
@@ -149,8 +176,7 @@ impl Consumer {
             let others: Vec<_> =
                 pending.iter().filter(|one| !self.deliveries.contains(one.id)).cloned().collect();
             let entries = commands::claim(connection, &self.keys, &self.name, idle, &others).await?;
-            self.instruments.entries_claimed.add(entries.len() as u64);
-            self.pass_on(entries, batches).await?;
+            self.pass_on(entries, Delivery::Claimed, batches).await?;
         }
     }
 
@@ -165,19 +191,21 @@ impl Consumer {
             return Ok(());
         }
         let entries = commands::claim(connection, &self.keys, &self.name, Duration::ZERO, &due).await?;
-        self.pass_on(entries, batches).await
+        self.pass_on(entries, Delivery::Retried, batches).await
     }
 
     async fn pass_on(
         &self,
         mut entries: Vec<RawEntry>,
+        delivery: Delivery,
         batches: &mpsc::Sender<Batch>,
     ) -> Result<(), Interruption> {
         entries.retain(|entry| self.deliveries.begin(entry.id));
         if entries.is_empty() {
             return Ok(());
         }
-        let batch = Batch { entries, delivered_us: unix_us() };
+        self.instruments.received(delivery).add(entries.len() as u64);
+        let batch = Batch { entries, delivery, delivered_us: unix_us() };
         batches.send(batch).await.map_err(|_| Stopped)?;
         Ok(())
     }

@@ -18,6 +18,15 @@ pub(crate) enum ProcessError {
 }
 
 impl ProcessError {
+    /// A bounded name, the `error.type` of spans.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Entry(_) => "entry",
+            Self::Event(_) => "event",
+            Self::Work(_) => "work",
+        }
+    }
+
     /// Bytes that cannot be read now will not be readable later; work may fail for reasons that pass.
     pub(crate) fn is_permanent(&self) -> bool {
         matches!(self, Self::Entry(_) | Self::Event(_))

@@ -1,6 +1,8 @@
 //! What a partition needs besides its pipeline: keeping the claims of slow batches, and trimming the streams, which
 //! one worker at a time does under a lease.
 
+mod streams;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +17,15 @@ use crate::config::RetentionConfig;
 use crate::consume::{Deliveries, commands};
 use crate::telemetry::Instruments;
 
+use self::streams::StreamState;
+
+pub(crate) use self::streams::LeasedStreams;
+
 /// The lease outlives this many missed renewals.
 const LEASE_INTERVALS: u32 = 3;
+
+/// How often the streams are looked at for the metrics.
+const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A query service that has not reported for this time no longer holds back the trimming of its results.
 const FOLLOWER_SILENCE_MS: u64 = 600_000;
@@ -48,6 +57,7 @@ pub(crate) struct Housekeeper {
     pub(crate) claim_idle: Duration,
     pub(crate) retention: RetentionConfig,
     pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) streams: LeasedStreams,
     pub(crate) instruments: Instruments,
 }
 
@@ -58,6 +68,7 @@ impl Housekeeper {
         while let Some(mut connection) = self.link.connect(&shutdown).await {
             tokio::select! {
                 () = shutdown.cancelled() => {
+                    self.streams.remove(self.keys.partition);
                     let released = self.lease(RELEASE, &token, &mut connection).await;
                     // The lease expires by itself where this fails.
                     if let Err(error) = released {
@@ -66,6 +77,7 @@ impl Housekeeper {
                     return;
                 }
                 result = self.keep(&token, &mut connection) => if let Err(error) = result {
+                    self.streams.remove(self.keys.partition);
                     self.link.lost(&error);
                 }
             }
@@ -76,23 +88,39 @@ impl Housekeeper {
     async fn keep(&self, token: &str, connection: &mut MultiplexedConnection) -> RedisResult<()> {
         let mut claims = interval(self.claim_idle / 4);
         let mut trims = interval(self.retention.trim_interval);
-        for ticks in [&mut claims, &mut trims] {
+        let mut observations = interval(OBSERVE_INTERVAL);
+        for ticks in [&mut claims, &mut trims, &mut observations] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
+        let mut is_held = false;
         loop {
             tokio::select! {
                 _ = claims.tick() => {
                     commands::refresh(connection, &self.keys, &self.name, &self.deliveries.in_flight()).await?;
                 }
                 _ = trims.tick() => {
-                    let is_held = self.lease(ACQUIRE, token, connection).await? == 1;
-                    self.instruments.lease_held.set(f64::from(u8::from(is_held)));
+                    let was_held = is_held;
+                    is_held = self.lease(ACQUIRE, token, connection).await? == 1;
+                    match (was_held, is_held) {
+                        (false, true) => self.observe(connection).await?,
+                        (true, false) => self.streams.remove(self.keys.partition),
+                        _ => {}
+                    }
                     if is_held {
                         self.trim(token, connection).await?;
                     }
                 }
+                _ = observations.tick() => if is_held {
+                    self.observe(connection).await?;
+                }
             }
         }
+    }
+
+    async fn observe(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        let state = StreamState::read(connection, &self.keys).await?;
+        self.streams.set(self.keys.partition, state);
+        Ok(())
     }
 
     async fn lease(

@@ -13,6 +13,7 @@ mod process;
 mod settle;
 mod store;
 mod telemetry;
+mod trace;
 pub mod work;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use anyhow::Context as _;
 use axum::Router;
 use events::Keys;
 use observability::metrics::{Registry, log_statistics};
+use observability::node::NodeWatch;
 use service::health::Readiness;
 use service::redis::Link;
 use tokio::net::TcpListener;
@@ -33,11 +35,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
 use crate::consume::{Consumer, Deliveries, READ_TIMEOUT};
-use crate::housekeeping::Housekeeper;
+use crate::housekeeping::{Housekeeper, LeasedStreams};
 use crate::process::Processor;
 use crate::settle::Settler;
 use crate::store::Store;
-use crate::telemetry::Instruments;
+use crate::telemetry::{Instruments, Queues};
+use crate::trace::Tracer;
 use crate::work::Work;
 
 /// Batches that wait between two stages: one, so that a stage never idles and little is in memory.
@@ -57,22 +60,29 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let store = Store::start(&config, &instruments)
         .with_context(|| format!("CACHE_PATH {}: the cache cannot be opened", config.cache_path.display()))?;
     let work = Arc::new(Work::new(&config.work));
-    let health = service::health::routes("process-worker", &config.common.instance, &readiness, &registry);
+    let node = NodeWatch::new(&registry, &config.node_root);
+    let _node = AbortOnDropHandle::new(tokio::spawn(node.run()));
+    let health =
+        service::health::routes("process-worker", &config.common.instance, &readiness, &registry, None);
     let router: Router = health.fallback(service::problem::not_found);
     tracing::info!(address = %listener.local_addr()?, "listening");
     let mut stages = JoinSet::new();
     let give_up = CancellationToken::new();
+    let mut queues = Queues::new(&registry);
+    queues.add_store(&store.sender());
     let parts = Parts {
         config: &config,
         registry: &registry,
         readiness: &readiness,
         instruments: &instruments,
+        streams: LeasedStreams::new(&registry),
         shutdown: &shutdown,
         give_up: &give_up,
     };
     for keys in Keys::all(config.partitions) {
-        parts.spawn_partition(Arc::new(keys), &work, &store, &mut stages);
+        parts.spawn_partition(Arc::new(keys), &work, &store, &mut queues, &mut stages);
     }
+    let _queues = AbortOnDropHandle::new(tokio::spawn(queues.watch()));
     let _giving_up = AbortOnDropHandle::new(tokio::spawn(give_up_after(shutdown.clone(), give_up.clone())));
     let statistics = log_statistics(registry.clone(), config.common.statistics_interval);
     let _statistics = AbortOnDropHandle::new(tokio::spawn(statistics));
@@ -107,16 +117,31 @@ struct Parts<'a> {
     registry: &'a Registry,
     readiness: &'a Readiness,
     instruments: &'a Instruments,
+    streams: LeasedStreams,
     shutdown: &'a CancellationToken,
     /// Cancelled a while after the shutdown began.
     give_up: &'a CancellationToken,
 }
 
 impl Parts<'_> {
-    fn spawn_partition(&self, keys: Arc<Keys>, work: &Arc<Work>, store: &Store, stages: &mut JoinSet<()>) {
+    fn spawn_partition(
+        &self,
+        keys: Arc<Keys>,
+        work: &Arc<Work>,
+        store: &Store,
+        queues: &mut Queues,
+        stages: &mut JoinSet<()>,
+    ) {
         let (read, to_process) = mpsc::channel(STAGE_QUEUE);
         let (stored, to_settle) = mpsc::channel(STAGE_QUEUE);
-        let deliveries = Arc::new(Deliveries::default());
+        queues.add_process(&read);
+        queues.add_settle(&stored);
+        let deliveries = Arc::new(Deliveries::new(self.instruments.entries_in_flight.clone()));
+        let tracer = Tracer {
+            keys: Arc::clone(&keys),
+            instance: self.config.common.instance.as_str().into(),
+            stream: self.config.trace_stream,
+        };
         let condition = self.readiness.condition("redis", "connecting");
         let link = |timeout, condition| Link::new(&self.config.redis, timeout, self.registry, condition);
         let consumer = Consumer {
@@ -128,7 +153,7 @@ impl Parts<'_> {
             instruments: self.instruments.clone(),
         };
         let processor = Processor {
-            keys: Arc::clone(&keys),
+            tracer: tracer.clone(),
             work: Arc::clone(work),
             deliveries_max: self.config.delivery.deliveries_max,
             retry_delay: self.config.delivery.retry_delay,
@@ -138,6 +163,7 @@ impl Parts<'_> {
             instruments: self.instruments.clone(),
         };
         let settler = Settler {
+            tracer,
             keys: Arc::clone(&keys),
             link: link(settle::SCRIPT_TIMEOUT, None),
             worker: self.config.common.instance.clone(),
@@ -152,6 +178,7 @@ impl Parts<'_> {
             claim_idle: self.config.delivery.claim_idle,
             retention: self.config.retention.clone(),
             deliveries,
+            streams: self.streams.clone(),
             instruments: self.instruments.clone(),
         };
         stages.spawn(consumer.run(read, self.shutdown.clone()));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use events::entry::{DeadEntry, Fields, ResultsEntry};
 use events::{GROUP, Keys, Position};
-use observability::trace::{Operation, Span};
+use observability::log::in_trace;
 use redis::aio::MultiplexedConnection;
 use redis::{Script, ScriptInvocation};
 use service::build::ARCH;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::consume::Deliveries;
 use crate::process::ProcessedEntry;
 use crate::telemetry::Instruments;
+use crate::trace::{BatchTrace, Fate, Tracer};
 
 /// Response timeout of scripts; a batch is a few megabytes.
 pub(crate) const SCRIPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,11 +58,13 @@ const DEAD_KEY: u8 = 3;
 /// A batch that the cache has, or could not take.
 pub(crate) struct Stored {
     pub(crate) entries: Vec<ProcessedEntry>,
+    pub(crate) trace: BatchTrace,
     pub(crate) is_stored: bool,
 }
 
 /// The last stage of one partition.
 pub(crate) struct Settler {
+    pub(crate) tracer: Tracer,
     pub(crate) keys: Arc<Keys>,
     pub(crate) link: Link,
     pub(crate) worker: String,
@@ -75,21 +78,24 @@ impl Settler {
     pub(crate) async fn run(self, mut batches: mpsc::Receiver<Stored>, give_up: CancellationToken) {
         let script = Script::new(SETTLE);
         let mut connection = None;
-        while let Some(batch) = batches.recv().await {
+        while let Some(mut batch) = batches.recv().await {
             if !batch.is_stored {
-                self.give_back(&batch.entries);
+                self.give_back(&batch);
                 continue;
             }
-            let count = batch.entries.iter().map(|entry| entry.outcomes.len()).sum();
-            let contexts = batch.entries.iter().flat_map(ProcessedEntry::trace_contexts);
-            let mut span = Span::batch(Operation::Settle, &self.keys.events, count, contexts);
+            let mut span = self.tracer.settle(&batch.trace, &batch.entries);
             let started = Instant::now();
             let invocation = self.invocation(&script, &batch.entries);
             if let Some(fates) = self.invoke(&invocation, &mut connection, &give_up).await {
                 self.instruments.settle_duration.record(started.elapsed());
-                self.conclude(&batch.entries, &fates);
+                drop(span);
+                self.conclude(&batch, &fates);
             } else {
                 span.fail("redis");
+                batch.trace.fail("redis");
+                for entry in &batch.entries {
+                    self.tracer.events(&batch.trace, entry, Fate::Pending);
+                }
                 tracing::warn!(
                     entries = batch.entries.len(),
                     "stopping while redis is away, the entries stay pending"
@@ -183,12 +189,15 @@ impl Settler {
         }
     }
 
-    fn conclude(&self, entries: &[ProcessedEntry], fates: &[u8]) {
+    fn conclude(&self, batch: &Stored, fates: &[u8]) {
         let now_us = unix_us();
-        for (processed, fate) in entries.iter().zip(fates) {
+        for (processed, fate) in batch.entries.iter().zip(fates) {
             let raw = processed.entry.borrow_owner();
             self.deliveries.end(raw.id);
-            if *fate == FATE_SUPERSEDED {
+            let is_superseded = *fate == FATE_SUPERSEDED;
+            let fate = if is_superseded { Fate::Superseded } else { Fate::Settled };
+            self.tracer.events(&batch.trace, processed, fate);
+            if is_superseded {
                 self.instruments.entries_superseded.add(1);
                 continue;
             }
@@ -198,7 +207,12 @@ impl Settler {
             let unreadable = usize::from(processed.accepted_us().is_none());
             self.instruments.events_dead_lettered.add((dead + unreadable) as u64);
             if dead + unreadable > 0 {
-                tracing::warn!(entry = %raw.id, events = dead + unreadable, deliveries = raw.deliveries, "events dead-lettered");
+                let events = dead + unreadable;
+                let warn = || tracing::warn!(entry = %raw.id, events, deliveries = raw.deliveries, "events dead-lettered");
+                match batch.trace.context_of_failure(processed) {
+                    Some(context) => in_trace(context, warn),
+                    None => warn(),
+                }
             }
             if let Some(accepted_us) = processed.accepted_us() {
                 self.instruments.event_duration.record_since_us(accepted_us, now_us);
@@ -207,8 +221,9 @@ impl Settler {
     }
 
     /// The cache could not take the batch: it is delivered again.
-    fn give_back(&self, entries: &[ProcessedEntry]) {
-        for processed in entries {
+    fn give_back(&self, batch: &Stored) {
+        for processed in &batch.entries {
+            self.tracer.events(&batch.trace, processed, Fate::Retried(Some("cache")));
             let raw = processed.entry.borrow_owner();
             self.instruments.events_retried.add(processed.outcomes.len() as u64);
             self.deliveries.retry(raw.id, raw.deliveries, self.retry_delay);

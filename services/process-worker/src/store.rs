@@ -8,7 +8,6 @@ use cache::{
     Attributes, CacheError, EventState, StoreReport, StoredEntry, StoredEvent, Writer, WriterOptions,
 };
 use observability::Outage;
-use observability::trace::Span;
 use service::build::ARCH;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -18,6 +17,7 @@ use crate::config::Config;
 use crate::process::{Processed, ProcessedEntry};
 use crate::settle::Stored;
 use crate::telemetry::Instruments;
+use crate::trace::BatchTrace;
 
 /// How often the gauges of the cache are read.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
@@ -26,8 +26,7 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct StoreRequest {
     pub(crate) partition: u8,
     pub(crate) entries: Vec<ProcessedEntry>,
-    /// Covers the batch up to its commit.
-    pub(crate) span: Span,
+    pub(crate) trace: BatchTrace,
     pub(crate) reply: mpsc::Sender<Stored>,
 }
 
@@ -78,11 +77,12 @@ struct Storing {
 impl Storing {
     fn run(mut self, mut requests: mpsc::Receiver<StoreRequest>) {
         let mut gauges_due = Instant::now();
+        self.update_gauges();
         while let Some(mut request) = requests.blocking_recv() {
             let is_stored = self.store(&mut request);
-            let StoreRequest { entries, reply, .. } = request;
+            let StoreRequest { entries, trace, reply, .. } = request;
             // The settling stage ends after this one.
-            drop(reply.blocking_send(Stored { entries, is_stored }));
+            drop(reply.blocking_send(Stored { entries, trace, is_stored }));
             // Also when nothing more comes: the gauges stay as they are then.
             if requests.is_empty() || gauges_due <= Instant::now() {
                 gauges_due = Instant::now() + GAUGE_INTERVAL;
@@ -93,6 +93,7 @@ impl Storing {
 
     /// Where the transaction fails, none of the batch is stored.
     fn store(&mut self, request: &mut StoreRequest) -> bool {
+        let mut span = request.trace.commit(&request.entries);
         let started = Instant::now();
         let entries: Vec<_> = request
             .entries
@@ -102,13 +103,15 @@ impl Storing {
         match self.cache.store(&entries) {
             Ok(report) => {
                 self.outage.recovered();
-                self.instruments.commit_duration.record(started.elapsed());
+                let checkpoint = self.cache.writer.as_mut().and_then(Writer::take_checkpoint);
+                self.instruments.committed(started.elapsed(), checkpoint);
                 self.instruments.events_duplicate.add(report.duplicates);
                 true
             }
             Err(error) => {
                 self.outage.failed(&error);
-                request.span.fail("cache");
+                span.fail("cache");
+                request.trace.fail("cache");
                 false
             }
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache::{ReaderOptions, WriterOptions};
+use observability::trace::{TraceStream, TraceStreamArgs};
 use service::config::{
     AuthArgs, CommonArgs, CommonConfig, ConfigError, HttpArgs, HttpConfig, PartitionArgs, Secret,
     milliseconds,
@@ -37,6 +38,8 @@ pub struct Args {
     #[arg(long, env = "QUERY_DEADLINE_MS", default_value_t = 2_000)]
     query_deadline_ms: u64,
     #[command(flatten)]
+    trace_stream: TraceStreamArgs,
+    #[command(flatten)]
     partitions: PartitionArgs,
     #[command(flatten)]
     redis: RedisArgs,
@@ -68,6 +71,7 @@ pub struct Config {
     pub batch_bytes_max: usize,
     pub readers: u16,
     pub query_deadline: Duration,
+    pub trace_stream: TraceStream,
     pub partitions: u16,
     pub redis: RedisConfig,
     pub token: Option<Secret>,
@@ -91,6 +95,7 @@ impl Args {
             batch_bytes_max: self.batch_bytes_max,
             readers: self.readers,
             query_deadline: milliseconds("QUERY_DEADLINE_MS", self.query_deadline_ms)?,
+            trace_stream: self.trace_stream.trace_stream,
             partitions: self.partitions.partitions,
             redis: self.redis.convert()?,
             token: self.auth.convert()?,

@@ -4,15 +4,18 @@ mod decode;
 mod partition;
 mod progress;
 mod storing;
+mod trace;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use cache::Writer;
 use events::Keys;
+use observability::Outage;
 use observability::metrics::Registry;
 use service::health::Condition;
 use service::redis::Link;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +26,8 @@ use crate::telemetry::Instruments;
 
 pub(crate) use progress::Progress;
 
+use trace::Tracer;
+
 /// Batches between readers and writer; with their bound in bytes they bound the memory.
 const BATCHES_MAX: usize = 8;
 
@@ -31,6 +36,7 @@ pub(crate) struct Following {
     pub(crate) progress: Arc<Progress>,
     readers: Vec<AbortOnDropHandle<()>>,
     thread: std::thread::JoinHandle<anyhow::Result<()>>,
+    _watching: AbortOnDropHandle<()>,
 }
 
 impl Following {
@@ -46,11 +52,12 @@ impl Following {
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let writer = Writer::open(&config.cache_path, config.writer_options()).context("CACHE_PATH")?;
-        let instruments = Instruments::new(registry);
+        let instruments = Instruments::new(registry, BATCHES_MAX);
         let positions = writer.follow_positions().context("CACHE_PATH")?;
         let progress =
             Arc::new(Progress::new(config.partitions, &positions, condition, instruments.caught_up.clone()));
         let (batches, received) = mpsc::channel(BATCHES_MAX);
+        let watching = instruments.clone().watch(batches.downgrade());
         let readers = Keys::all(config.partitions).into_iter().map(|keys| {
             let reader = partition::PartitionReader {
                 link: Link::new(&config.redis, partition::RESPONSE_TIMEOUT, registry, None),
@@ -64,10 +71,19 @@ impl Following {
             AbortOnDropHandle::new(tokio::spawn(reader.run(stop.clone())))
         });
         let readers = readers.collect();
-        let storing =
-            storing::Storing::new(writer, received, Arc::clone(&progress), instruments, stop.clone());
+        let storing = storing::Storing {
+            tracer: Tracer { instance: config.common.instance.clone(), stream: config.trace_stream },
+            writer,
+            batches: received,
+            progress: Arc::clone(&progress),
+            instruments,
+            stop: stop.clone(),
+            runtime: Handle::current(),
+            outage: Outage::new("writing the cache"),
+        };
         let thread = std::thread::Builder::new().name("cache".to_owned()).spawn(move || storing.run())?;
-        Ok(Self { progress, readers, thread })
+        let watching = AbortOnDropHandle::new(tokio::spawn(watching));
+        Ok(Self { progress, readers, thread, _watching: watching })
     }
 
     /// Waits until what was read is stored; `stop` must have been cancelled.

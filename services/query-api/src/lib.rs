@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{Method, StatusCode};
 use events::EntryId;
 use observability::metrics::{Registry, log_statistics};
 use service::health::{Condition, Readiness};
@@ -86,7 +87,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         registry.clone(),
         config.common.statistics_interval,
     )));
-    let health = service::health::routes("query-api", &config.common.instance, &readiness, &registry);
+    let (instance, token) = (&config.common.instance, config.token.as_ref());
+    let health = service::health::routes("query-api", instance, &readiness, &registry, token);
     let router = router(&app, &config, &registry).merge(health);
     tracing::info!(address = %listener.local_addr()?, "listening");
     let serving = service::http::serve(listener, router, &config.http, &readiness, either(&shutdown, &stop));
@@ -100,7 +102,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
 
 /// The endpoints.
 fn router(app: &Arc<App>, config: &Config, registry: &Registry) -> Router {
-    let metrics = service::http_metrics::HttpMetrics::new(registry);
+    let metrics =
+        service::http_metrics::HttpMetrics::new(registry, &[(Method::GET, "/v1/events", StatusCode::OK)]);
     let (api, document) = openapi::routes().split_for_parts();
     service::auth::protect(api, config.token.as_ref())
         .with_state(Arc::clone(app))

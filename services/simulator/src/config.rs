@@ -108,9 +108,6 @@ struct EventArgs {
     /// How a request is written [default: structured for one event, else batch]
     #[arg(long, env = "CONTENT_TYPE", value_enum)]
     content_type: Option<ContentType>,
-    /// Set the sampled flag of the events' trace context
-    #[arg(long, env = "SAMPLED")]
-    sampled: bool,
 }
 
 /// Where results go.
@@ -124,7 +121,7 @@ struct OutputArgs {
     #[arg(long, env = "JSON")]
     json: bool,
     /// Serve /livez, /readyz and /statz here during the run
-    #[arg(long = "listen", env = "LISTEN_ADDR", value_name = "LISTEN_ADDR")]
+    #[arg(long = "listen", alias = "listen-addr", env = "LISTEN_ADDR", value_name = "LISTEN_ADDR")]
     listen: Option<SocketAddr>,
 }
 
@@ -214,7 +211,6 @@ impl Args {
             connections: load.connections,
             queue_requests_max: load.queue,
             timeout_s: load.timeout.as_secs_f64(),
-            sampled: events.sampled,
         })
     }
 }

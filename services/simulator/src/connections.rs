@@ -3,6 +3,7 @@
 mod connector;
 mod exchange;
 mod response;
+mod trace;
 mod worker;
 
 use std::cell::{Cell, RefCell};
@@ -54,6 +55,7 @@ pub(crate) struct Begin {
 /// What the tasks of the connections share.
 struct Shared {
     plan: Plan,
+    target: Arc<Target>,
     begin: Begin,
     jobs: JobReceiver,
     /// How many requests were made without a schedule.
@@ -103,6 +105,7 @@ impl Connections {
         let begin = begin.await.ok()?;
         let shared = Rc::new(Shared {
             plan: self.plan,
+            target: self.target,
             begin,
             jobs: self.jobs,
             closed_loop_requests: Cell::new(0),

@@ -38,6 +38,7 @@ use connections::{Begin, Connections, Stop};
 use pacer::{Pace, Paced, Pacer};
 use recorder::{Recorder, Tally};
 use result::Finished;
+use telemetry::{Phase, Phases};
 
 pub use config::Config;
 pub use error::RunError;
@@ -64,6 +65,7 @@ const INTERRUPT_GRACE: Duration = Duration::from_secs(5);
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<RunResult, RunError> {
     let directory = result::create_directory(&config.results_dir, &config.plan.run_id)?;
     let registry = Registry::new();
+    let phases = Phases::new(&registry);
     let health = Health::start(&config, &registry, &shutdown).await?;
     let (job_sender, jobs) = queue::queue(config.plan.queue_requests_max);
     let stop = Stop::default();
@@ -81,6 +83,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<RunResul
     let start_unix_us = unix_us() + START_LEAD.as_micros() as i64;
     let writer = RequestWriter::new(&config.plan, &target, start_unix_us)?;
     health.is_ready();
+    phases.enter(Phase::Run);
     begin.send(Begin { start, writer: writer.clone() }).map_err(|_| RunError::ThreadFailed)?;
     let pace = Pace {
         plan: config.plan.clone(),
@@ -90,7 +93,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<RunResul
         stop: stop.sending.clone(),
         unsent_events: registry.counter(Metric::SimulatorEventsUnsent, &[]),
     };
-    let (tally, paced) = supervise(&config, registry, pace, tally, &stop, &shutdown).await?;
+    let (tally, paced) = supervise(&config, (registry, phases), pace, tally, &stop, &shutdown).await?;
     let finished = Finished {
         plan: config.plan,
         instance: config.common.instance,
@@ -125,7 +128,7 @@ async fn connect(
 /// Lets the run take its course, and ends it where it has to be ended.
 async fn supervise(
     config: &Config,
-    registry: Registry,
+    (registry, phases): (Registry, Phases),
     pace: Pace,
     tally: oneshot::Receiver<Option<Tally>>,
     stop: &Stop,
@@ -142,8 +145,10 @@ async fn supervise(
     let drain = async {
         if config.plan.is_closed() {
             sleep_until((start + config.plan.duration()).into()).await;
+            phases.enter(Phase::Drain);
         } else {
             schedule_ended.cancelled().await;
+            phases.enter(Phase::Drain);
             sleep(timeout).await;
         }
         stop.sending.cancel();
@@ -151,6 +156,7 @@ async fn supervise(
     };
     let interrupt = async {
         shutdown.cancelled().await;
+        phases.enter(Phase::Drain);
         stop.sending.cancel();
         sleep(timeout.min(INTERRUPT_GRACE)).await;
         stop.waiting.cancel();
@@ -208,7 +214,7 @@ impl Health {
         let listener = TcpListener::bind(address).await.map_err(RunError::Listen)?;
         let readiness = Readiness::default();
         let ready = readiness.condition("target", "connecting");
-        let router: Router = health::routes("simulator", &config.common.instance, &readiness, registry);
+        let router: Router = health::routes("simulator", &config.common.instance, &readiness, registry, None);
         let until = stop.clone();
         tokio::spawn(async move {
             let limits = HttpConfig {

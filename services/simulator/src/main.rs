@@ -10,7 +10,12 @@ use simulator::config::Args;
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
-    launch(Program { name: "simulator", log_output: LogOutput::Stderr }, Args::convert, run)
+    let program = Program {
+        name: "simulator",
+        log_output: LogOutput::Stderr,
+        attributes: |config: &Config| vec![(observability::RUN_ID, config.plan.run_id.clone())],
+    };
+    launch(program, Args::convert, run)
 }
 
 async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {

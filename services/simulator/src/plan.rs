@@ -72,8 +72,6 @@ pub struct Plan {
     pub queue_requests_max: usize,
     /// How long an answer may take from the actual sending.
     pub timeout_s: f64,
-    /// Whether the trace context of the events asks for sampling.
-    pub sampled: bool,
 }
 
 impl Plan {

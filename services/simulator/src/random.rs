@@ -16,6 +16,9 @@ pub(crate) const PADDING: u64 = 3;
 /// The jitter of reconnecting, one stream for each connection.
 pub(crate) const CONNECTIONS: u64 = 4;
 
+/// The trace contexts of requests, one stream for each.
+pub(crate) const CONTEXTS: u64 = 5;
+
 /// The stream number `index` of a purpose.
 pub(crate) fn stream(seed: u64, purpose: u64, index: u64) -> Stream {
     Stream::seed_from_u64(mix(mix(mix(seed) ^ purpose) ^ index))

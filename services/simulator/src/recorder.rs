@@ -98,8 +98,14 @@ impl Recorder {
         self.tally.record(sequences, outcome);
     }
 
+    /// The end of a request whose sending was counted.
+    pub(crate) fn record_end(&mut self) {
+        self.instruments.in_flight.add(-1.0);
+    }
+
     /// Counts when a request was sent, whatever becomes of it.
     pub(crate) fn record_sending(&mut self, intended: Option<Instant>, sent: Instant) {
+        self.instruments.in_flight.add(1.0);
         self.tally.last_sent = Some(sent);
         let Some(intended) = intended else { return };
         let lateness = sent.saturating_duration_since(intended);

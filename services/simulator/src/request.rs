@@ -1,13 +1,14 @@
 //! Writes the requests of a plan as the bytes that go over the wire, head and body in one piece.
 //! A request depends on the plan, its arrival and the start of the run alone: it can be made ahead or late.
 
-use events::rfc3339_from_unix_us;
+use events::{TraceContext, rfc3339_from_unix_us};
+use observability::trace;
 use rand::Rng as _;
 use rand_distr::{Distribution as _, LogNormal, Zipf};
 use service::config::ConfigError;
 
 use crate::plan::{ContentType, Plan};
-use crate::random::{PADDING, REQUESTS, Stream, seed_of, stream};
+use crate::random::{CONTEXTS, PADDING, REQUESTS, Stream, seed_of, stream};
 use crate::schedule::Arrival;
 use crate::target::Target;
 use crate::text::{push_decimal, push_decimal_padded, push_hexadecimal};
@@ -21,6 +22,13 @@ pub const PAYLOAD_BYTES_MIN: usize = r#"{"value":12.345,"unit":"celsius","pad":"
 /// Digits of the content length, which is written once the body is; blanks before a header's value are allowed.
 const LENGTH_DIGITS: usize = 10;
 
+/// Of a `traceparent`.
+const CONTEXT_BYTES: usize = 55;
+
+/// What stands before it in the head and in an event.
+const CONTEXT_HEADER: &str = "\r\ntraceparent: ";
+const CONTEXT_MEMBER: &str = r#"","traceparent":""#;
+
 /// Room for the head of a request, and for an event beside its run id and its data.
 const HEAD_BYTES: usize = 512;
 const EVENT_BYTES: usize = 320;
@@ -32,7 +40,8 @@ pub struct RequestWriter {
     run_seed: u64,
     batch_events: u64,
     content_type: ContentType,
-    sampled: bool,
+    /// Whether requests tell the receiver that they are not sampled, which is decided by the one who traces.
+    has_context: bool,
     start_unix_us: i64,
     /// Everything up to the value of the content length.
     head: Vec<u8>,
@@ -78,7 +87,7 @@ impl RequestWriter {
             run_seed: seed_of(run_id),
             batch_events: plan.batch_events,
             content_type: plan.content_type,
-            sampled: plan.sampled,
+            has_context: trace::is_enabled(),
             start_unix_us,
             head: target.request_head(plan.content_type.media_type()),
             event_start: format!(
@@ -101,12 +110,27 @@ impl RequestWriter {
         buffer.extend_from_slice(&self.head);
         let length_at = buffer.len();
         buffer.extend_from_slice(&[b' '; LENGTH_DIGITS]);
+        if self.has_context {
+            self.write_context(arrival, buffer);
+        }
         buffer.extend_from_slice(b"\r\n\r\n");
         let body_at = buffer.len();
         self.write_body(arrival, buffer);
         let length = (buffer.len() - body_at).to_string();
         buffer[length_at + LENGTH_DIGITS - length.len()..length_at + LENGTH_DIGITS]
             .copy_from_slice(length.as_bytes());
+    }
+
+    /// A header with a context that is not sampled and not that of an event.
+    fn write_context(&self, arrival: Arrival, buffer: &mut Vec<u8>) {
+        let mut random = stream(self.seed, CONTEXTS, arrival.index);
+        let context = TraceContext {
+            trace_id: self.trace_id(&mut random),
+            span_id: random.next_u64() | 1,
+            sampled: false,
+        };
+        buffer.extend_from_slice(CONTEXT_HEADER.as_bytes());
+        push_context(buffer, context);
     }
 
     fn write_body(&self, arrival: Arrival, buffer: &mut Vec<u8>) {
@@ -146,11 +170,8 @@ impl RequestWriter {
         push_decimal_padded(buffer, source, 4);
         buffer.extend_from_slice(br#"","time":""#);
         buffer.extend_from_slice(time.as_bytes());
-        buffer.extend_from_slice(br#"","traceparent":"00-"#);
-        push_hexadecimal(buffer, trace_id, 32);
-        buffer.push(b'-');
-        push_hexadecimal(buffer, u128::from(span_id), 16);
-        buffer.extend_from_slice(if self.sampled { b"-01" } else { b"-00" });
+        buffer.extend_from_slice(CONTEXT_MEMBER.as_bytes());
+        push_context(buffer, TraceContext { trace_id, span_id, sampled: false });
         buffer.extend_from_slice(br#"","data":{"value":"#);
         push_decimal(buffer, reading_thousandths / 1000);
         buffer.push(b'.');
@@ -176,9 +197,71 @@ impl RequestWriter {
     }
 }
 
+/// Puts a request into a trace: its header and all its events. Whatever else stands in a request has neither quotes
+/// nor line breaks.
+pub(crate) fn set_context(request: &mut [u8], context: TraceContext) {
+    let mut text = Vec::with_capacity(CONTEXT_BYTES);
+    push_context(&mut text, context);
+    let Ok(read) = std::str::from_utf8(request) else { return };
+    let behind = |(at, name): (usize, &str)| at + name.len();
+    let header = read.match_indices(CONTEXT_HEADER).take(1).map(behind);
+    let places: Vec<_> = header.chain(read.match_indices(CONTEXT_MEMBER).map(behind)).collect();
+    for at in places {
+        request[at..at + CONTEXT_BYTES].copy_from_slice(&text);
+    }
+}
+
+fn push_context(buffer: &mut Vec<u8>, context: TraceContext) {
+    buffer.extend_from_slice(b"00-");
+    push_hexadecimal(buffer, context.trace_id, 32);
+    buffer.push(b'-');
+    push_hexadecimal(buffer, u128::from(context.span_id), 16);
+    buffer.extend_from_slice(if context.sampled { b"-01" } else { b"-00" });
+}
+
 /// Twice the largest payload, so that every piece can begin anywhere in the first half.
 fn padding(seed: u64) -> Vec<u8> {
     const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
     let mut random = stream(seed, PADDING, 0);
     (0..2 * PAYLOAD_BYTES_MAX).map(|_| LETTERS[(random.next_u64() >> 58) as usize]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::config::Args;
+
+    fn writer(flags: &[&str]) -> RequestWriter {
+        let config = Args::try_parse_from([&["simulator"], flags].concat()).unwrap().convert().unwrap();
+        RequestWriter::new(&config.plan, &config.target, 0).unwrap()
+    }
+
+    #[test]
+    fn sampled_request_has_one_context_in_its_head_and_in_all_its_events() {
+        let run_id = "traceparent-00";
+        let mut writer = writer(&["--batch", "3", "--run-id", run_id]);
+        writer.has_context = true;
+        let arrival = Arrival { index: 1, offset: Duration::ZERO };
+        let unsampled = writer.make(arrival);
+        let mut sampled = unsampled.clone();
+        let context = TraceContext { trace_id: 0xabc, span_id: 0xdef, sampled: true };
+        set_context(&mut sampled, context);
+        assert_eq!(sampled.len(), unsampled.len());
+        let text = String::from_utf8(sampled).unwrap();
+        assert_eq!(text.matches(&context.to_string()).count(), 4, "{text}");
+        assert_eq!(text.matches(run_id).count(), 6, "{text}");
+        assert!(text.contains(&format!("\r\ntraceparent: {context}\r\n\r\n[")), "{text}");
+        let text = String::from_utf8(unsampled).unwrap();
+        assert_eq!(text.matches("-00\"").count() + text.matches("-00\r").count(), 4 + 3, "{text}");
+    }
+
+    #[test]
+    fn without_telemetry_requests_have_no_context_of_their_own() {
+        let request = writer(&[]).make(Arrival { index: 0, offset: Duration::ZERO });
+        assert!(!String::from_utf8(request).unwrap().contains(CONTEXT_HEADER));
+    }
 }

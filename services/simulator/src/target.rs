@@ -44,6 +44,11 @@ impl Target {
         })
     }
 
+    /// The whole URL that requests go to.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}:{}{}", self.host, self.port, self.path)
+    }
+
     /// Host (without the brackets of an IPv6 address) and port to connect to.
     pub(crate) fn address(&self) -> (&str, u16) {
         (self.host.trim_start_matches('[').trim_end_matches(']'), self.port)
@@ -67,7 +72,7 @@ impl Target {
 
 impl fmt::Debug for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "http://{}:{}{}", self.host, self.port, self.path)
+        formatter.write_str(&self.url())
     }
 }
 

@@ -1,13 +1,46 @@
 //! The instruments of a run, which the progress line and `/statz` read as well.
 
-use observability::metrics::{Counter, Histogram, Metric, Registry};
+use observability::metrics::{Counter, Gauge, Histogram, Metric, Registry};
 
 use crate::outcome::{Outcome, Refusal, Unknown};
+
+/// The parts of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Waiting for the target.
+    Connect,
+    /// The schedule, or the duration of a closed loop.
+    Run,
+    /// Waiting for what is left.
+    Drain,
+}
+
+/// The gauge of the phase that the run is in.
+#[derive(Clone)]
+pub(crate) struct Phases([(Phase, Gauge); 3]);
+
+impl Phases {
+    /// In [`Phase::Connect`].
+    pub(crate) fn new(registry: &Registry) -> Self {
+        let gauge = |phase, name| (phase, registry.gauge(Metric::SimulatorPhase, &[("phase", name)]));
+        let phases =
+            Self([gauge(Phase::Connect, "connect"), gauge(Phase::Run, "run"), gauge(Phase::Drain, "drain")]);
+        phases.enter(Phase::Connect);
+        phases
+    }
+
+    pub(crate) fn enter(&self, now: Phase) {
+        for (phase, gauge) in &self.0 {
+            gauge.set(f64::from(u8::from(*phase == now)));
+        }
+    }
+}
 
 /// The instruments of the simulator.
 pub(crate) struct Instruments {
     pub(crate) sent: Counter,
     pub(crate) unsent: Counter,
+    pub(crate) in_flight: Gauge,
     pub(crate) response_time: Histogram,
     pub(crate) service_time: Histogram,
     pub(crate) send_lateness: Histogram,
@@ -23,6 +56,7 @@ impl Instruments {
         Self {
             sent: registry.counter(Metric::SimulatorEventsSent, &[]),
             unsent: registry.counter(Metric::SimulatorEventsUnsent, &[]),
+            in_flight: registry.gauge(Metric::SimulatorRequestsInFlight, &[]),
             response_time: registry.histogram(Metric::SimulatorResponseDuration, &[]),
             service_time: registry.histogram(Metric::SimulatorServiceDuration, &[]),
             send_lateness: registry.histogram(Metric::SimulatorSendLateness, &[]),

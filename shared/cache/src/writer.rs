@@ -1,6 +1,7 @@
 //! The one connection that writes.
 
 mod batch;
+mod checkpoints;
 mod entries;
 mod names;
 mod open;
@@ -19,6 +20,7 @@ use crate::entry::StoredEntry;
 use crate::error::CacheError;
 use crate::schema::{self, Bounds, FollowPosition, Followed};
 use batch::Batch;
+use checkpoints::Checkpoints;
 use names::Names;
 use source_keys::Tail;
 
@@ -45,6 +47,7 @@ pub struct Writer {
     connection: Connection,
     path: PathBuf,
     options: WriterOptions,
+    checkpoints: Checkpoints,
     state: State,
     /// A failed transaction may have left names in the state that the file does not have.
     state_is_stale: bool,
@@ -94,11 +97,13 @@ impl Writer {
     /// [`CacheError::InUse`] where another process writes it; files that cannot be made.
     pub fn open(path: &Path, options: WriterOptions) -> Result<Self, CacheError> {
         let lock = open::lock(path)?;
-        let (connection, state) = open::open_or_rebuild(path, &options)?;
+        let checkpoints = Checkpoints::default();
+        let (connection, state) = open::open_or_rebuild(path, &options, &checkpoints)?;
         Ok(Self {
             connection,
             path: path.to_owned(),
             options,
+            checkpoints,
             state,
             state_is_stale: false,
             last_truncation: Instant::now(),
@@ -128,6 +133,12 @@ impl Writer {
             }
         }
         result
+    }
+
+    /// How long the checkpoints after the last transaction took, where there were any; they are part of the time of
+    /// [`Writer::store`].
+    pub fn take_checkpoint(&mut self) -> Option<Duration> {
+        self.checkpoints.take()
     }
 
     /// Notes that results up to `through` were gone before they could be read. Only the furthest gap is kept.
@@ -207,7 +218,7 @@ impl Writer {
             return;
         }
         self.last_truncation = Instant::now();
-        if let Err(error) = self.truncate_wal() {
+        if let Err(error) = self.checkpoints.measure(|| self.truncate_wal()) {
             tracing::debug!(%error, "the write-ahead log cannot be truncated now");
         }
     }

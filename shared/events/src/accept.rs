@@ -3,6 +3,7 @@
 use crate::cloudevent::Members;
 use crate::error::EventError;
 use crate::keys::partition_of;
+use crate::trace_context::TraceContext;
 
 /// What ingest adds to an event that lacks it.
 pub struct Defaults<'a> {
@@ -23,6 +24,8 @@ pub struct Defaults<'a> {
 pub struct Accepted {
     pub id: String,
     pub partition: u8,
+    /// The trace context that the event brought, where its trace is sampled.
+    pub sampled: Option<TraceContext>,
 }
 
 /// Checks one event and appends it to `line` as one line without line break.
@@ -56,6 +59,7 @@ pub fn accept(json: &str, defaults: &Defaults<'_>, line: &mut String) -> Result<
             add(&mut added, "time", defaults.now);
         }
     }
+    let sampled = members.traceparent.as_deref().and_then(TraceContext::parse_sampled);
     if let (None, Some(traceparent), false) =
         (&members.traceparent, defaults.traceparent, members.is_null("traceparent"))
     {
@@ -63,7 +67,8 @@ pub fn accept(json: &str, defaults: &Defaults<'_>, line: &mut String) -> Result<
     }
     let event = members.into_event()?;
     write_line(json, &added, line);
-    Ok(Accepted { partition: partition_of(&event.source, defaults.partitions), id: event.id.into_owned() })
+    let partition = partition_of(&event.source, defaults.partitions);
+    Ok(Accepted { partition, id: event.id.into_owned(), sampled })
 }
 
 /// Both are our own or hexadecimal text: nothing to escape.

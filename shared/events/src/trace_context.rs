@@ -25,6 +25,14 @@ impl TraceContext {
         let sampled = hex(&bytes[53..55])? & 1 == 1;
         Some(Self { trace_id, span_id, sampled })
     }
+
+    /// As [`TraceContext::parse`], but only where the trace is sampled; mostly it is not, which is seen at once.
+    pub fn parse_sampled(text: &str) -> Option<Self> {
+        if text.as_bytes().get(53..55) == Some(b"00") {
+            return None;
+        }
+        Self::parse(text).filter(|context| context.sampled)
+    }
 }
 
 impl fmt::Display for TraceContext {
@@ -56,6 +64,14 @@ mod tests {
         let context = TraceContext::parse(VALID).expect("valid");
         assert!(context.sampled);
         assert_eq!(context.to_string(), VALID);
+    }
+
+    #[test]
+    fn unsampled_contexts_are_left_out_where_asked_for() {
+        let with_flags = |flags: &str| TraceContext::parse_sampled(&format!("{}{flags}", &VALID[..53]));
+        assert!(with_flags("01").is_some() && with_flags("03").is_some());
+        assert!(with_flags("00").is_none() && with_flags("02").is_none());
+        assert!(TraceContext::parse_sampled("").is_none());
     }
 
     #[test]

@@ -1,12 +1,15 @@
-//! Helpers of tests: private Redis servers, services in and out of process, a breakable link, waiting for conditions.
+//! Helpers of tests: private Redis servers, services in and out of process, a breakable link, a collector of
+//! telemetry, waiting for conditions.
 //! A dev-dependency only.
 
 mod breakable_link;
+mod collector;
 mod redis_server;
 mod running;
 mod wait;
 
 pub use breakable_link::BreakableLink;
+pub use collector::{Collector, ReceivedLink, ReceivedSpan};
 pub use redis_server::{RedisOptions, RedisServer, redis_args, server_programs};
 pub use running::{Running, ServiceProcess};
 pub use wait::{eventually, free_port};

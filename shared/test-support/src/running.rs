@@ -129,12 +129,11 @@ impl Drop for ServiceProcess {
 fn spawn(program: &str, address: SocketAddr, arguments: &[String], collector: Option<&str>) -> Child {
     let path = program_path(program);
     let mut command = Command::new(&path);
-    command
-        .args(["--listen-addr", &address.to_string(), "--log-format", "text", "--log-level", "error"])
-        .args(arguments);
+    command.args(["--listen-addr", &address.to_string(), "--log-format", "text"]).args(arguments);
     match collector {
-        None => command.args(["--otel-sdk-disabled", "true"]),
-        Some(url) => command.envs([
+        None => command.args(["--otel-sdk-disabled", "true", "--log-level", "error"]),
+        // The level holds for what is exported as well.
+        Some(url) => command.args(["--log-level", "info"]).stdout(Stdio::null()).envs([
             ("OTEL_EXPORTER_OTLP_ENDPOINT", url),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "200"),

@@ -2,8 +2,9 @@
 
 use events::entry::{BYTES_MAX, EVENTS_MAX};
 use events::{EntryId, Position};
+use observability::trace::TraceContext;
 
-use super::queue::Submission;
+use super::queue::{Submission, Written};
 
 /// An entry to be written.
 #[derive(Debug, Default)]
@@ -33,23 +34,27 @@ pub(super) fn entries(submissions: &[Submission]) -> Vec<Entry> {
     entries
 }
 
-/// Tells each submission the positions of its lines, given the ids of the entries made from them.
-pub(super) fn answer(submissions: Vec<Submission>, partition: u8, entries: &[Entry], ids: &[EntryId]) {
+/// Tells each submission the positions of its lines, given the ids of the entries made from them, and the span of
+/// the write.
+pub(super) fn answer(
+    submissions: Vec<Submission>,
+    partition: u8,
+    (entries, ids): (&[Entry], &[EntryId]),
+    span: Option<TraceContext>,
+) {
     let in_entry = |(entry, id): (&Entry, &EntryId)| {
         let id = *id;
         (0..entry.count).map(move |index| Position::new(id, partition, index as u16))
     };
     let mut positions = entries.iter().zip(ids).flat_map(in_entry);
     for submission in submissions {
-        let own = positions.by_ref().take(submission.lines.ends.len()).collect();
-        submission.answer(Ok(own));
+        let positions = positions.by_ref().take(submission.lines.ends.len()).collect();
+        submission.answer(Ok(Written { positions, span }));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use observability::trace::TraceContext;
-
     use super::*;
     use crate::body::Lines;
     use crate::commit::Partition;
@@ -74,8 +79,10 @@ mod tests {
         let submissions = partition.take();
         let entries = entries(&submissions);
         assert_eq!(entries.iter().map(|entry| entry.count).collect::<Vec<_>>(), [512, 88]);
-        answer(submissions, 2, &entries, &[EntryId::new(5, 0), EntryId::new(5, 1)]);
-        let [first, second] = answers.map(|mut answer| answer.try_recv().expect("answered").expect("stored"));
+        let ids = [EntryId::new(5, 0), EntryId::new(5, 1)];
+        answer(submissions, 2, (&entries, &ids), None);
+        let [first, second] =
+            answers.map(|mut answer| answer.try_recv().expect("answered").expect("stored").positions);
         assert_eq!((first[299].to_string(), second[0].to_string()), ("5-0.299@2".into(), "5-0.300@2".into()));
         assert_eq!(second[299].to_string(), "5-1.87@2");
     }

@@ -10,19 +10,25 @@ use tokio::sync::{Notify, oneshot};
 use crate::body::Lines;
 use crate::error::IngestError;
 
-/// The positions of a request's lines in one partition, in their order.
-pub(crate) type Positions = Vec<Position>;
+/// The lines of a request in one partition, once they are written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// In their order.
+    pub(crate) positions: Vec<Position>,
+    /// The span of the write, where it has one.
+    pub(crate) span: Option<TraceContext>,
+}
 
 /// The lines of one request for one partition, and who waits for their positions.
 pub(crate) struct Submission {
     pub(crate) lines: Lines,
     pub(crate) context: TraceContext,
-    answer: oneshot::Sender<Result<Positions, IngestError>>,
+    answer: oneshot::Sender<Result<Written, IngestError>>,
 }
 
 impl Submission {
     /// The request may be gone by now: its client has hung up.
-    pub(crate) fn answer(self, answer: Result<Positions, IngestError>) {
+    pub(crate) fn answer(self, answer: Result<Written, IngestError>) {
         drop(self.answer.send(answer));
     }
 }
@@ -73,7 +79,7 @@ impl Partition {
         &self,
         lines: Lines,
         context: TraceContext,
-    ) -> Result<oneshot::Receiver<Result<Positions, IngestError>>, IngestError> {
+    ) -> Result<oneshot::Receiver<Result<Written, IngestError>>, IngestError> {
         let (answer, answered) = oneshot::channel();
         let mut queue = self.lock();
         if let Some(reason) = &queue.closed {
@@ -115,8 +121,10 @@ impl Partition {
         }
     }
 
-    pub(crate) fn queued_events(&self) -> usize {
-        self.lock().events
+    /// What waits, in events and in bytes.
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        let queue = self.lock();
+        (queue.events, queue.bytes)
     }
 
     /// Both counters as Redis has them.

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use events::{Defaults, Position, TraceContext, rfc3339_from_unix_us};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use observability::trace::Span;
+use observability::trace::{Span, SpanName};
 use serde::Serialize;
 use service::clock::unix_us;
 use service::problem::{Problem, ProblemDocument};
@@ -73,16 +73,15 @@ pub(crate) struct ReceiptEvent {
 pub(crate) async fn post_events(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let parent = parts.headers.get("traceparent").and_then(|value| TraceContext::parse(value.to_str().ok()?));
-    let mut span = Span::server("POST", "/v1/events", parent);
-    match take(&app, &parts.headers, body, span.context()).await {
+    let mut span = Span::request(SpanName::IngestRequest, "/v1/events", parts.uri.path(), parent);
+    match take(&app, &parts.headers, body, &mut span).await {
         Ok((accepted, positions)) => {
-            span.set_status_code(StatusCode::ACCEPTED.as_u16());
+            span.set_response(StatusCode::ACCEPTED.as_u16(), None);
             receipt(accepted, &positions)
         }
         Err(error) => {
             let kind = error.kind();
-            span.set_status_code(kind.status().as_u16());
-            span.fail(kind.name());
+            span.set_response(kind.status().as_u16(), Some(kind.name()));
             Problem::from(error).into_response()
         }
     }
@@ -92,7 +91,7 @@ async fn take(
     app: &App,
     headers: &HeaderMap,
     body: Body,
-    context: TraceContext,
+    span: &mut Span,
 ) -> Result<(Accepted, Vec<Vec<Position>>), IngestError> {
     let backlog = app.partitions.iter().map(|partition| partition.backlog_events()).sum();
     if backlog >= app.config.backlog_events_max {
@@ -100,8 +99,9 @@ async fn take(
     }
     let format = Format::of(headers)?;
     let body = read_body(app, headers, body).await?;
-    let mut accepted = check(app, format, headers, &body, context)?;
-    let positions = store(app, &mut accepted, context).await?;
+    let mut accepted = check(app, format, headers, &body, span.context())?;
+    span.link_all(accepted.lines.iter().flat_map(|(_, lines)| lines.sampled.iter().copied()));
+    let positions = store(app, &mut accepted, span).await?;
     Ok((accepted, positions))
 }
 
@@ -120,7 +120,7 @@ fn check(
         new_id: &|| uuid::Uuid::now_v7().to_string(),
         partitions: app.config.partitions,
     };
-    body::read(format, headers, body, &defaults, app.config.event_bytes_max)
+    body::read(format, headers, body, &defaults, app.config.event_bytes_max, context.trace_id)
 }
 
 async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, IngestError> {
@@ -143,11 +143,11 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<axum::b
 async fn store(
     app: &App,
     accepted: &mut Accepted,
-    context: TraceContext,
+    span: &mut Span,
 ) -> Result<Vec<Vec<Position>>, IngestError> {
     let mut waiting = Vec::with_capacity(accepted.lines.len());
     for (partition, lines) in &mut accepted.lines {
-        let answered = app.partitions[usize::from(*partition)].submit(std::mem::take(lines), context);
+        let answered = app.partitions[usize::from(*partition)].submit(std::mem::take(lines), span.context());
         waiting.push((*partition, answered));
     }
     let mut positions = vec![Vec::new(); app.partitions.len()];
@@ -160,7 +160,10 @@ async fn store(
             Err(error) => Err(error),
         };
         match answer {
-            Ok(found) => positions[usize::from(partition)] = found,
+            Ok(written) => {
+                positions[usize::from(partition)] = written.positions;
+                written.span.into_iter().for_each(|context| span.link(context));
+            }
             Err(error) => failures.push(error),
         }
     }

@@ -33,6 +33,23 @@ async fn body_without_announced_length_is_bounded_too() {
 }
 
 #[tokio::test]
+async fn request_counts_as_active_until_its_client_hangs_up() {
+    let (_redis, service) = start_with_redis(&[]).await;
+    let has_active = async |count: f64| {
+        let answer = reqwest::get(service.url("/statz")).await.expect("answered");
+        let statistics: serde_json::Value = answer.json().await.expect("JSON");
+        (statistics["gauges"]["http.server.active_requests"]["total"] == count).then_some(())
+    };
+    let mut stream = TcpStream::connect(service.address()).await.expect("accepted");
+    let head =
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    eventually("the request is active", async || has_active(1.0).await).await;
+    drop(stream);
+    eventually("it is no longer", async || has_active(0.0).await).await;
+}
+
+#[tokio::test]
 async fn full_backlog_is_answered_with_429_until_workers_catch_up() {
     let (redis, service) = start_with_redis(&["--backlog-events-max", "3"]).await;
     for _ in 0..3 {

@@ -38,10 +38,11 @@ async fn own_pending_entries_are_drained_at_the_start() {
         ids.push(append(&mut connection, 0, &[event(sequence)]).await);
     }
     read_as(&mut connection, "worker-1").await;
-    let _worker = Worker::start(&redis.url(), "worker-1", &["--claim-idle-ms", "3600000"]).await;
+    let worker = Worker::start(&redis.url(), "worker-1", &["--claim-idle-ms", "3600000"]).await;
     let found: Vec<_> = results(&mut connection, 0, 100).await.into_iter().map(|(id, _)| id).collect();
     assert_eq!(found, ids);
     assert_eq!(pending_count(&mut connection, 0).await, 0);
+    assert_eq!(worker.received("drained").await, 100);
 }
 
 #[tokio::test]
@@ -51,7 +52,7 @@ async fn entries_of_a_dead_worker_are_claimed() {
     read_as(&mut connection, "dead-worker").await;
     let worker = Worker::start(&redis.url(), "worker-1", &["--claim-idle-ms", "200"]).await;
     assert_eq!(results(&mut connection, 0, 1).await[0].1, [0]);
-    worker.counts("worker.entries.claimed", 1.0).await;
+    assert_eq!((worker.received("claimed").await, worker.received("new").await), (1, 0));
 }
 
 #[tokio::test]
@@ -64,8 +65,7 @@ async fn entries_in_work_are_not_claimed_from_a_slow_worker() {
         append(&mut connection, 0, &[event(sequence)]).await;
     }
     results(&mut connection, 0, 4).await;
-    assert_eq!(worker.statistic("counters", "worker.entries.claimed").await, 0.0);
-    assert_eq!(other.statistic("counters", "worker.entries.claimed").await, 0.0);
+    assert_eq!((worker.received("claimed").await, other.received("claimed").await), (0, 0));
 }
 
 #[tokio::test]
@@ -113,6 +113,7 @@ async fn event_whose_work_fails_is_retried_and_then_dead_lettered() {
     let id = append(&mut connection, 0, &[event(0), deep]).await;
     assert_eq!(results(&mut connection, 0, 1).await, [(id, vec![0])]);
     worker.counts("worker.events.retried", 4.0).await;
+    assert_eq!((worker.received("new").await, worker.received("retried").await), (1, 2));
     let dead = range(&mut connection, &Keys::new(0).dead).await;
     assert!(dead[0].1.contains(&("deliveries".to_owned(), "3".to_owned())), "{dead:?}");
 }

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod faults;
+mod streams;
 mod trimming;
 
 use clap::Parser as _;
@@ -35,9 +36,20 @@ impl Worker {
 
     /// The value of a counter or gauge in `/statz`.
     async fn statistic(&self, kind: &str, name: &str) -> f64 {
-        let answer = reqwest::get(self.service.url("/statz")).await.expect("answered");
-        let statistics: serde_json::Value = answer.json().await.expect("JSON");
+        let statistics = self.statistics().await;
         statistics[kind][name]["total"].as_f64().unwrap_or_else(|| panic!("{name} in {statistics}"))
+    }
+
+    async fn statistics(&self) -> serde_json::Value {
+        let answer = reqwest::get(self.service.url("/statz")).await.expect("answered");
+        answer.json().await.expect("JSON")
+    }
+
+    /// How many entries have come in this way.
+    async fn received(&self, delivery: &str) -> u64 {
+        let statistics = self.statistics().await;
+        let by = &statistics["counters"]["worker.entries.received"]["by"];
+        by[format!("delivery={delivery}")].as_u64().unwrap_or_else(|| panic!("{delivery} in {by}"))
     }
 
     async fn counts(&self, name: &str, expected: f64) {

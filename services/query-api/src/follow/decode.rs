@@ -2,7 +2,8 @@
 
 use cache::{Attributes, EventState, StoredEntry, StoredEvent};
 use events::entry::{EntryError, ResultsEntry};
-use events::{Event, TraceContext};
+use events::{EntryId, Event, TraceContext};
+use observability::trace;
 use self_cell::self_cell;
 
 use crate::streams::RawEntry;
@@ -10,11 +11,26 @@ use crate::streams::RawEntry;
 /// An entry and its events; `None` for an event that cannot be read, which only a dead one may be.
 type Content<'a> = Result<(ResultsEntry<'a>, Vec<Option<ParsedEvent<'a>>>), EntryError>;
 
-/// An event and its number, which is parsed here and not by the one thread that writes.
+/// An event and what is parsed of it here and not by the one thread that writes.
 #[derive(Debug)]
 pub(super) struct ParsedEvent<'a> {
     event: Event<'a>,
     value: Option<f64>,
+    /// Where its trace is sampled.
+    context: Option<TraceContext>,
+}
+
+/// An event whose trace is sampled.
+pub(super) struct SampledEvent<'a> {
+    pub(super) context: TraceContext,
+    pub(super) event: &'a Event<'a>,
+    /// Its entry in `events`.
+    pub(super) entry: EntryId,
+    /// Its place in the entry.
+    pub(super) index: u16,
+    pub(super) accepted_us: i64,
+    /// Without it, it was dead-lettered.
+    pub(super) is_processed: bool,
 }
 
 self_cell!(
@@ -33,7 +49,8 @@ impl Entry {
             let entry = ResultsEntry::decode(&fields)?;
             let parse = |line| {
                 let event = Event::parse(line).ok()?;
-                Some(ParsedEvent { value: event.value(), event })
+                let context = event.traceparent.as_deref().and_then(trace::sampled);
+                Some(ParsedEvent { value: event.value(), context, event })
             };
             let events = entry.events.lines().map(parse).collect();
             Ok((entry, events))
@@ -49,12 +66,21 @@ impl Entry {
         self.borrow_dependent().as_ref().map_or(0, |(_, events)| events.len())
     }
 
-    /// The contexts of the sampled events.
-    pub(super) fn trace_contexts(&self) -> impl Iterator<Item = TraceContext> {
-        let events =
-            self.borrow_dependent().as_ref().map(|(_, events)| events.as_slice()).unwrap_or_default();
-        let contexts = events.iter().filter_map(|parsed| parsed.as_ref()?.event.trace_context());
-        contexts.filter(|context| context.sampled)
+    pub(super) fn sampled(&self) -> impl Iterator<Item = SampledEvent<'_>> {
+        let content = self.borrow_dependent().as_ref().ok().into_iter();
+        content.flat_map(|(entry, events)| {
+            (0..).zip(events.iter().zip(&entry.outcomes)).filter_map(|(index, (parsed, outcome))| {
+                let ParsedEvent { event, context, .. } = parsed.as_ref()?;
+                Some(SampledEvent {
+                    context: (*context)?,
+                    event,
+                    entry: entry.id,
+                    index,
+                    accepted_us: entry.events.accepted_us,
+                    is_processed: outcome.is_some(),
+                })
+            })
+        })
     }
 
     /// What the cache takes; `None` where there is an error.

@@ -121,13 +121,15 @@ impl PartitionReader {
         }
         if finding.gap.is_some() || finding.next != *at {
             *at = finding.next;
-            self.send(Batch { entries: Vec::new(), followed: *at, gap: finding.gap }).await?;
+            self.send(Batch { entries: Vec::new(), followed: *at, gap: finding.gap, received_us: unix_us() })
+                .await?;
         }
         let position = self.progress.of(self.keys.partition).followed.position;
         Ok(streams::register(connection, &self.keys, &self.instance, position, unix_us()).await?)
     }
 
     fn batch(&self, entries: Vec<RawEntry>, followed: Followed, unreadable: &Outage) -> Batch {
+        let received_us = unix_us();
         let mut gap = None;
         let parse = |raw: RawEntry| {
             let id = raw.id;
@@ -139,7 +141,7 @@ impl PartitionReader {
             entry
         };
         let entries = entries.into_iter().map(parse).collect();
-        Batch { entries, followed, gap }
+        Batch { entries, followed, gap, received_us }
     }
 
     async fn send(&self, batch: Batch) -> Result<(), Interruption> {

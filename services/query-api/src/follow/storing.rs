@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use cache::{CacheError, Followed, StoreReport, Writer};
 use events::EntryId;
 use observability::Outage;
-use observability::trace::{Operation, Span};
+use observability::trace::Span;
 use service::backoff::Backoff;
 use service::clock::unix_us;
 use tokio::runtime::Handle;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Progress;
 use super::decode::Entry;
+use super::trace::{Tracer, commit, count};
 use crate::telemetry::Instruments;
 
 /// Larger transactions gain nothing, and keep what they hold from being queryable.
@@ -31,31 +32,23 @@ pub(super) struct Batch {
     pub(super) followed: Followed,
     /// Results up to this one were missed.
     pub(super) gap: Option<EntryId>,
+    /// When they arrived here, unix microseconds.
+    pub(super) received_us: i64,
 }
 
 /// The writing end.
 pub(super) struct Storing {
-    writer: Writer,
-    batches: mpsc::Receiver<Batch>,
-    progress: Arc<Progress>,
-    instruments: Instruments,
-    stop: CancellationToken,
-    runtime: Handle,
-    outage: Outage,
+    pub(super) tracer: Tracer,
+    pub(super) writer: Writer,
+    pub(super) batches: mpsc::Receiver<Batch>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) instruments: Instruments,
+    pub(super) stop: CancellationToken,
+    pub(super) runtime: Handle,
+    pub(super) outage: Outage,
 }
 
 impl Storing {
-    pub(super) fn new(
-        writer: Writer,
-        batches: mpsc::Receiver<Batch>,
-        progress: Arc<Progress>,
-        instruments: Instruments,
-        stop: CancellationToken,
-    ) -> Self {
-        let (runtime, outage) = (Handle::current(), Outage::new("writing the cache"));
-        Self { writer, batches, progress, instruments, stop, runtime, outage }
-    }
-
     /// Stores until all readers have gone.
     ///
     /// # Errors
@@ -103,9 +96,11 @@ impl Storing {
     /// Tries until it works, or until the service stops: then `false`.
     fn store_at_last(&mut self, waiting: &[Batch]) -> Result<bool, CacheError> {
         let mut backoff = Backoff::default();
+        let span = self.tracer.batch(waiting);
         loop {
-            match self.store(waiting) {
+            match self.store(waiting, &span) {
                 Ok(()) => {
+                    self.tracer.events(&span, waiting);
                     self.outage.recovered();
                     return Ok(true);
                 }
@@ -126,11 +121,9 @@ impl Storing {
         }
     }
 
-    fn store(&mut self, waiting: &[Batch]) -> Result<(), CacheError> {
+    fn store(&mut self, waiting: &[Batch], batch_span: &Span) -> Result<(), CacheError> {
         let started = Instant::now();
-        let contexts = waiting.iter().flat_map(|batch| &batch.entries).flat_map(Entry::trace_contexts);
-        let count = waiting.iter().flat_map(|batch| &batch.entries).map(Entry::events).sum();
-        let mut span = Span::batch(Operation::Process, "results", count, contexts);
+        let mut span = commit(batch_span, waiting);
         let entries: Vec<_> = waiting
             .iter()
             .flat_map(|batch| batch.entries.iter().filter_map(|entry| entry.stored(batch.followed.partition)))
@@ -143,7 +136,9 @@ impl Storing {
             }
         }
         let report = self.writer.store(&entries, &followed).inspect_err(|error| span.fail(error.kind()))?;
-        self.instruments.commit_duration.record(started.elapsed());
+        drop(span);
+        self.instruments.committed(started.elapsed(), self.writer.take_checkpoint());
+        self.instruments.batch_events.record_count(count(waiting) as u64);
         self.instruments.events_stored.add(report.inserted);
         // Entries that are read again were fresh once before.
         if let StoreReport { duplicates: 0, .. } = report {

@@ -65,7 +65,7 @@ pub(crate) struct Duplicate {
     )
 )]
 pub(crate) async fn audit_run(State(app): State<Arc<App>>, path: PathText, parts: Parts) -> Response {
-    respond("/v1/runs/{runid}/audit", &parts.headers, async {
+    respond("/v1/runs/{runid}/audit", &parts, async {
         Parameters::of(&parts.uri, &[])?;
         let runid = path.text("runid")?;
         // The pipeline first: what is in the cache by then is in the answer.

@@ -28,7 +28,7 @@ use crate::rows::EventRow;
     )
 )]
 pub(crate) async fn find_event(State(app): State<Arc<App>>, path: PathText, parts: Parts) -> Response {
-    respond("/v1/events/{position}", &parts.headers, async {
+    respond("/v1/events/{position}", &parts, async {
         Parameters::of(&parts.uri, &[])?;
         let position: Position = path.parsed("position")?;
         let row =

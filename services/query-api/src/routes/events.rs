@@ -79,7 +79,7 @@ impl EventQuery {
     )
 )]
 pub(crate) async fn list_events(State(app): State<Arc<App>>, parts: Parts) -> Response {
-    respond("/v1/events", &parts.headers, async {
+    respond("/v1/events", &parts, async {
         let EventQuery { filter, order, cursor, limit } =
             EventQuery::read(&Parameters::of(&parts.uri, &PARAMETERS)?)?;
         app.readers

@@ -27,7 +27,7 @@ use crate::rows::EventRow;
     )
 )]
 pub(crate) async fn latest_event(State(app): State<Arc<App>>, path: PathText, parts: Parts) -> Response {
-    respond("/v1/sources/{source}/latest", &parts.headers, async {
+    respond("/v1/sources/{source}/latest", &parts, async {
         Parameters::of(&parts.uri, &[])?;
         let source = path.text("source")?;
         let row =

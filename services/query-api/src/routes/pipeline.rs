@@ -52,7 +52,7 @@ pub(crate) struct CacheState {
     )
 )]
 pub(crate) async fn pipeline(State(app): State<Arc<App>>, parts: Parts) -> Response {
-    respond("/v1/pipeline", &parts.headers, async {
+    respond("/v1/pipeline", &parts, async {
         Parameters::of(&parts.uri, &[])?;
         let partitions = app.pipeline.partitions(app.progress.as_deref()).await?;
         let readers = app.readers.clone();

@@ -52,7 +52,7 @@ pub(crate) struct Source {
     )
 )]
 pub(crate) async fn list_sources(State(app): State<Arc<App>>, parts: Parts) -> Response {
-    respond("/v1/sources", &parts.headers, async {
+    respond("/v1/sources", &parts, async {
         let parameters = Parameters::of(&parts.uri, &["limit", "after"])?;
         let (limit, after) = (parameters.limit()?, parameters.text("after").map(str::to_owned));
         app.readers

@@ -104,7 +104,7 @@ pub(crate) struct Latency {
     )
 )]
 pub(crate) async fn summary(State(app): State<Arc<App>>, parts: Parts) -> Response {
-    respond("/v1/summary", &parts.headers, async {
+    respond("/v1/summary", &parts, async {
         let parameters = Parameters::of(&parts.uri, &PARAMETERS)?;
         let by = parameters.choice("by", &CHOICES)?.unwrap_or(SummaryBy::Source);
         let (since_us, until_us) = parameters.range()?;

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::time::sleep_until;
@@ -11,6 +11,7 @@ use super::Shared;
 use super::connector::Connector;
 use super::exchange::{ExchangeError, exchange, is_stale};
 use super::response::Response;
+use super::trace::end_span;
 use crate::outcome::{Outcome, Refusal, Unknown, classify};
 use crate::queue::Job;
 use crate::recorder::Timing;
@@ -91,9 +92,11 @@ impl Worker {
         let Some(stream) = self.stream.as_mut() else {
             return (Outcome::Refused(Refusal::NotConnected), None);
         };
-        let request = job.request.unwrap_or_else(|| shared.begin.writer.make(job.arrival));
+        let mut request = job.request.unwrap_or_else(|| shared.begin.writer.make(job.arrival));
         let intended = shared.intended(job.arrival);
+        let span = shared.begin_span(&mut request);
         let sent = Instant::now();
+        let lateness = intended.map_or(Duration::ZERO, |intended| sent.saturating_duration_since(intended));
         shared.recorder.borrow_mut().record_sending(intended, sent);
         let end = tokio::select! {
             biased;
@@ -102,10 +105,15 @@ impl Worker {
             () = shared.stop.waiting.cancelled() => End::Interrupted,
         };
         let timing = Timing { intended, sent, answered: Instant::now() };
+        shared.recorder.borrow_mut().record_end();
         if !matches!(&end, End::Answered(Ok(response)) if response.is_reusable) {
             self.set_stream(None);
         }
-        match end {
+        let status = match &end {
+            End::Answered(Ok(response)) => Some(response.status),
+            _ => None,
+        };
+        let (outcome, timing) = match end {
             End::Answered(Ok(response)) => {
                 (classify(response.status, &response.body, shared.plan.batch_events), Some(timing))
             }
@@ -114,7 +122,9 @@ impl Worker {
             End::Answered(Err(ExchangeError::Malformed)) => (Outcome::Unknown(Unknown::Protocol), None),
             End::TimedOut => (Outcome::Unknown(Unknown::Timeout), Some(timing)),
             End::Interrupted => (Outcome::Unknown(Unknown::Interrupted), None),
-        }
+        };
+        end_span(span, status, &outcome, lateness);
+        (outcome, timing)
     }
 
     fn set_stream(&mut self, stream: Option<TcpStream>) {

@@ -96,7 +96,13 @@ async fn health_and_statistics_are_served_where_asked_for() {
     until(|| receiver.requests() >= 20).await;
     assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
     let statistics = get(address, "/statz").await;
-    for name in ["\"service\":\"simulator\"", "simulator.events.accepted", "simulator.response.duration"] {
+    for name in [
+        r#""service":"simulator""#,
+        "simulator.events.accepted",
+        "simulator.response.duration",
+        r#""phase=run":1.0"#,
+        r#""phase=drain":0.0"#,
+    ] {
         assert!(statistics.contains(name), "{name}: {statistics}");
     }
 }

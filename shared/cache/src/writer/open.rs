@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::checkpoints::Checkpoints;
 use super::{State, WriterOptions};
 use crate::error::CacheError;
 use crate::schema::{self, Content};
 
 /// A checkpoint waits this long for readers before it gives up; the writer's queue grows meanwhile.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
-
-/// Pages in the write-ahead log before they are moved into the file: 62 MiB.
-const WAL_AUTOCHECKPOINT_PAGES: u32 = 16_000;
 
 /// Locks the file beside the cache that says that it has a writer.
 pub(super) fn lock(path: &Path) -> Result<File, CacheError> {
@@ -35,8 +33,9 @@ pub(super) fn lock(path: &Path) -> Result<File, CacheError> {
 pub(super) fn open_or_rebuild(
     path: &Path,
     options: &WriterOptions,
+    checkpoints: &Checkpoints,
 ) -> Result<(Connection, State), CacheError> {
-    let opened = open(path, options).and_then(|(connection, content)| match content {
+    let opened = open(path, options, checkpoints).and_then(|(connection, content)| match content {
         Content::Other { version } => {
             Err(CacheError::Corrupt(format!("its version is {version}, not {}", schema::VERSION)))
         }
@@ -49,7 +48,7 @@ pub(super) fn open_or_rebuild(
     };
     tracing::warn!(path = %path.display(), reason, "the cache cannot be used, it is built again");
     delete(path)?;
-    let (connection, _) = open(path, options)?;
+    let (connection, _) = open(path, options, checkpoints)?;
     let state = State::load(&connection)?;
     Ok((connection, state))
 }
@@ -66,7 +65,11 @@ pub(super) fn delete(path: &Path) -> Result<(), CacheError> {
     Ok(())
 }
 
-fn open(path: &Path, options: &WriterOptions) -> Result<(Connection, Content), CacheError> {
+fn open(
+    path: &Path,
+    options: &WriterOptions,
+    checkpoints: &Checkpoints,
+) -> Result<(Connection, Content), CacheError> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     let content = schema::content(&connection)?;
@@ -75,7 +78,7 @@ fn open(path: &Path, options: &WriterOptions) -> Result<(Connection, Content), C
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES)?;
+    checkpoints.attach(&mut connection)?;
     // A negative size is in KiB.
     connection.pragma_update(None, "cache_size", -((options.page_cache_bytes / 1024).max(64) as i64))?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use cache::{Followed, StoreReport};
 use events::{EntryId, Position};
 use proptest::prelude::*;
@@ -120,6 +122,23 @@ fn write_ahead_log_is_bounded() {
         }
         assert!(started.elapsed().as_secs() < 30, "the log was truncated {truncations} times");
     }
+}
+
+#[test]
+fn checkpoint_moves_a_long_log_into_the_file_and_is_timed() {
+    let mut fixture = Fixture::new();
+    let before = fixture.writer.stats().file_bytes;
+    assert_eq!(fixture.writer.take_checkpoint(), None);
+    let line = format!(r#"{{"text":"{}"}}"#, "x".repeat(60_000));
+    // Less than what the log is truncated at.
+    let took = (1..16).find_map(|ms| {
+        let events = (0..100).map(|n| TestEvent { line: line.clone(), ..event("/a", n) }).collect();
+        fixture.writer.store(&[entry(ms, 0, events).stored()], &[]).unwrap();
+        fixture.writer.take_checkpoint()
+    });
+    assert!(took.is_some_and(|took| took > Duration::ZERO), "{took:?}");
+    assert!(fixture.writer.stats().file_bytes > before + 50_000_000, "{:?}", fixture.writer.stats());
+    assert_eq!(fixture.writer.take_checkpoint(), None);
 }
 
 proptest! {

@@ -29,6 +29,8 @@ pub(crate) struct Options<'a> {
     /// Addresses of Redis for ingest and the worker, where they are not to be the server's own.
     pub(crate) ingest_redis: Option<String>,
     pub(crate) worker_redis: Option<String>,
+    /// Where telemetry goes; none is sent without it.
+    pub(crate) collector: Option<String>,
 }
 
 /// A load that is under way.
@@ -58,7 +60,7 @@ impl Pipeline {
         let url = redis.url();
         let process = |program: &str, redis_url: &str, own: &[&str], more: &[&str]| {
             let arguments = [&["--redis-url", redis_url], own, more].concat();
-            ServiceProcess::start(program, &arguments)
+            ServiceProcess::start_exporting(program, &arguments, options.collector.as_deref())
         };
         let ingest_url = options.ingest_redis.as_deref().unwrap_or(&url);
         let worker_url = options.worker_redis.as_deref().unwrap_or(&url);
@@ -137,6 +139,16 @@ impl Pipeline {
         verdict
     }
 
+    /// Waits until this many events of a run are queryable.
+    pub(crate) async fn audit_of(&self, run: &str, events: u64) {
+        let url = self.query.url(&format!("/v1/runs/{run}/audit"));
+        eventually(&format!("{events} events are queryable"), async || {
+            let audit: serde_json::Value = reqwest::get(&url).await.ok()?.json().await.ok()?;
+            (audit["events"].as_u64() >= Some(events)).then_some(())
+        })
+        .await;
+    }
+
     pub(crate) async fn audit(&self, finished: &Finished) -> Option<AuditVerdict> {
         let url = self.query.url(&format!("/v1/runs/{}/audit", finished.run));
         let observed: ObservedRun = reqwest::get(url).await.ok()?.json().await.ok()?;
@@ -164,9 +176,20 @@ impl Load {
 
 /// The value of a counter in a service's `/statz`.
 pub(crate) async fn counter(service: &ServiceProcess, name: &str) -> u64 {
-    let answer = reqwest::get(service.url("/statz")).await.expect("answered");
-    let statistics: serde_json::Value = answer.json().await.expect("JSON");
+    let statistics = statistics(service).await;
     statistics["counters"][name]["total"].as_u64().unwrap_or_else(|| panic!("{name} in {statistics}"))
+}
+
+/// The value of one series of a counter, as `label=value`.
+pub(crate) async fn labelled(service: &ServiceProcess, name: &str, labels: &str) -> u64 {
+    let statistics = statistics(service).await;
+    statistics["counters"][name]["by"][labels].as_u64().unwrap_or_else(|| panic!("{name} in {statistics}"))
+}
+
+/// A service's `/statz`.
+pub(crate) async fn statistics(service: &ServiceProcess) -> serde_json::Value {
+    let answer = reqwest::get(service.url("/statz")).await.expect("answered");
+    answer.json().await.expect("JSON")
 }
 
 /// Waits until a stream has at least this many entries.

@@ -3,5 +3,7 @@
 mod crashes;
 mod harness;
 mod redis_faults;
+mod statistics;
 mod steady;
+mod traces;
 mod workers;

@@ -1,7 +1,7 @@
 use events::Keys;
 use test_support::eventually;
 
-use crate::harness::{Options, Pipeline, counter, stream_grows};
+use crate::harness::{Options, Pipeline, counter, labelled, stream_grows};
 
 const LOAD: [&str; 4] = ["--rate", "500", "--duration", "3s"];
 
@@ -25,7 +25,7 @@ async fn entries_of_a_stalled_worker_are_claimed_by_another() {
     let other = pipeline.another_worker("worker-2", &claim);
     let run = load.finish().await;
     eventually("the other has claimed", async || {
-        (counter(&other, "worker.entries.claimed").await > 0).then_some(())
+        (labelled(&other, "worker.entries.received", "delivery=claimed").await > 0).then_some(())
     })
     .await;
     pipeline.worker.signal("CONT");
