@@ -39,3 +39,27 @@ need_redis() {
   if command -v valkey-server >/dev/null 2>&1; then return; fi
   need redis-server redis-server
 }
+
+fetch() { curl --silent --fail --location --connect-timeout 5 --speed-time 30 --speed-limit 1000 --output "$2" "$1"; }
+
+# amd64 or arm64, as releases name it; fails elsewhere.
+release_architecture() {
+  case $(uname -s)-$(uname -m) in
+    Linux-x86_64) echo amd64 ;;
+    Linux-aarch64) echo arm64 ;;
+    *) return 1 ;;
+  esac
+}
+
+# fetch_release BASE ARCHIVE CHECKSUMS DIRECTORY: a file of a release, checked. Fails where it cannot be reached, and ends
+# everything where it is not what its publisher made.
+fetch_release() {
+  local base=$1 archive=$2 checksums=$3 directory=$4
+  fetch "$base/$checksums" "$directory/checksums" || return 1
+  say "downloading $archive"
+  fetch "$base/$archive" "$directory/$archive" || return 1
+  if ! (cd "$directory" && grep " $archive\$" checksums | sha256sum --check --status); then
+    say "$base/$archive does not match its checksum; not used"
+    exit 1
+  fi
+}
