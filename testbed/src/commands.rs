@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod demo;
 pub mod guard;
+pub mod trace;
 pub mod up;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +25,8 @@ enum Command {
     Demo(Box<demo::DemoArgs>),
     /// Check that every accepted event of a run can be queried exactly once
     Audit(audit::AuditArgs),
+    /// Show the way of one event through the pipeline, hop by hop
+    Trace(trace::TraceArgs),
     #[command(hide = true)]
     Guard(guard::GuardArgs),
 }
@@ -40,6 +43,7 @@ impl Cli {
             Command::Up(args) => block_on(up::run(&args)),
             Command::Demo(args) => block_on(demo::run(&args)),
             Command::Audit(args) => block_on(audit::run(&args)),
+            Command::Trace(args) => trace::run(&args),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod console;
 pub mod http_client;
 pub mod interrupts;
 pub mod procfs;
+pub mod spans;
 pub mod stack;
 pub mod statz;
 pub mod watch;

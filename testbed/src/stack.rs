@@ -2,6 +2,7 @@
 //! Nothing is restarted: what dies is reported.
 
 pub mod arguments;
+pub mod collector;
 pub mod directory;
 pub mod log_file;
 pub mod plan;
@@ -16,7 +17,7 @@ use crate::statz::Readiness;
 use directory::Directory;
 use futures_util::future::join_all;
 use hyper::StatusCode;
-use plan::{Load, Plan, base_url};
+use plan::{Load, Plan, TelemetryPlan, base_url};
 use process::{Launch, Process, Stopped};
 use rustix::process::Signal;
 use service::redis::RedisConfig;
@@ -36,7 +37,7 @@ const READY_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long what an earlier run left has to stop before it is killed.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(5);
 
-/// What a part is. The order is the order of stopping: whoever sends stops first, and Redis last.
+/// What a part is. The order is the order of stopping: whoever sends stops first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// simulator.
@@ -49,6 +50,8 @@ pub enum Role {
     Query,
     /// Redis, where it is our own.
     Redis,
+    /// The collector, where there is one: it takes in what the others say last.
+    Collector,
 }
 
 /// One running part.
@@ -58,7 +61,7 @@ pub struct Part {
     pub role: Role,
     /// Its process.
     pub process: Process,
-    /// Base URL; none for Redis.
+    /// Base URL; none for Redis and the collector.
     pub url: Option<String>,
     /// Whether its end has been reported by [`Stack::newly_ended`].
     end_reported: bool,
@@ -140,15 +143,19 @@ impl Stack {
         leftovers.into_iter().map(|record| format!("{} (pid {})", record.name, record.pid)).collect()
     }
 
-    /// Starts Redis, then the services, and waits until all are ready. Where this fails or is dropped, what has
+    /// Starts the collector and Redis, then the services, and waits until all are ready. Where this fails or is dropped, what has
     /// started goes on running: [`Stack::stop`] next.
     ///
     /// # Errors
     /// The first part that cannot be started, dies, or does not become ready in time.
     pub async fn start(&mut self) -> Result<(), StartError> {
+        if let Some(launch) = self.plan.launch_collector(&self.directory)? {
+            self.launch(Role::Collector, &launch, None)?;
+        }
         if let Some(launch) = self.plan.launch_redis(&self.directory)? {
             self.launch(Role::Redis, &launch, None)?;
         }
+        self.await_collector().await?;
         self.await_redis().await?;
         std::fs::create_dir_all(self.directory.caches())?;
         self.forget_caches_of_another_redis()?;
@@ -233,6 +240,20 @@ impl Stack {
         self.parts.push(Part { role, process, url, end_reported: false });
         self.directory.record(self.parts.iter().map(|part| &part.process))?;
         Ok(&self.parts[self.parts.len() - 1])
+    }
+
+    async fn await_collector(&self) -> Result<(), StartError> {
+        let process = self.parts.iter().find(|part| part.role == Role::Collector).map(|part| &part.process);
+        let (Some(process), TelemetryPlan::Collector { collector, .. }) = (process, &self.plan.telemetry)
+        else {
+            return Ok(());
+        };
+        tokio::select! {
+            status = process.wait() => Err(StartError::died(process, status)),
+            answer = collector.healthy(process, self.plan.ready_timeout) => {
+                answer.map_err(|reason| StartError::not_ready(vec![(process, reason)]))
+            }
+        }
     }
 
     async fn await_redis(&self) -> Result<(), StartError> {

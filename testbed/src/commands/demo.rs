@@ -3,12 +3,12 @@
 mod summary;
 
 use super::audit::AUDIT_TIMEOUT;
-use super::up::{run_name, stop};
+use super::up::{describe_telemetry, run_name, stop};
 use crate::audit::{Audit, AuditReport, drain};
 use crate::console::{clock, complain, say};
 use crate::http_client::HttpClient;
 use crate::interrupts::Interrupts;
-use crate::stack::arguments::{self, LoadArgs, StackArgs};
+use crate::stack::arguments::{self, LoadArgs, StackArgs, TelemetryDefaults};
 use crate::stack::directory::Directory;
 use crate::stack::plan::{Addresses, Load, RedisPlan};
 use crate::stack::process::describe;
@@ -29,6 +29,9 @@ const LOAD_GRACE: Duration = Duration::from_secs(60);
 
 /// Between two lines about the progress where they cannot overwrite each other.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// At the rates of a demo all traces would be a load of their own.
+const TELEMETRY: TelemetryDefaults = TelemetryDefaults { mode: "sampled", metrics_port: None };
 
 /// Arguments of `testbed demo`.
 #[derive(Debug, Args)]
@@ -63,7 +66,7 @@ pub struct DemoArgs {
 /// Where it cannot be carried out; then the directory with the logs is kept.
 pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::listen()?;
-    let plan = args.stack.plan(redis(args)?, addresses(args.stack.workers)?)?;
+    let plan = args.stack.plan(redis(args)?, addresses(args.stack.workers)?, TELEMETRY)?;
     let temporary = tempfile::Builder::new().prefix("testbed-demo-").tempdir()?;
     let mut stack = Stack::new(plan, Directory::open(temporary.path())?)?;
     let outcome = tokio::select! {
@@ -87,6 +90,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 async fn carry_out(stack: &mut Stack, args: &DemoArgs) -> anyhow::Result<AuditReport> {
     let start = Instant::now();
     say(&format!("starting redis and the services in {}", stack.directory().root().display()));
+    say(&describe_telemetry(&stack.plan().telemetry));
     stack.start().await?;
     say(&format!("all parts are ready after {:.1} s", start.elapsed().as_secs_f64()));
     let load = Load {

@@ -4,9 +4,9 @@ mod live;
 
 use crate::console::{complain, say};
 use crate::interrupts::Interrupts;
-use crate::stack::arguments::{self, LoadArgs, StackArgs};
+use crate::stack::arguments::{self, LoadArgs, StackArgs, TelemetryDefaults};
 use crate::stack::directory::Directory;
-use crate::stack::plan::{Addresses, Load, Plan, RedisPlan};
+use crate::stack::plan::{Addresses, Load, Plan, RedisPlan, TelemetryPlan};
 use crate::stack::{Stack, ports, redis_server};
 use crate::watch::screen::Facts;
 use anyhow::Context;
@@ -48,6 +48,9 @@ pub struct UpArgs {
     /// Port of the simulator's statistics [default: the one after the last worker's]
     #[arg(long, value_name = "PORT")]
     simulator_port: Option<u16>,
+    /// Port where Prometheus finds the services' metrics, with a collector
+    #[arg(long, value_name = "PORT", default_value_t = 8889)]
+    metrics_port: u16,
     /// Let a simulator send this many events a second [default: no load]
     #[arg(long, value_name = "EVENTS", value_parser = arguments::rate)]
     rate: Option<f64>,
@@ -146,13 +149,11 @@ async fn live(stack: &mut Stack, args: &UpArgs) -> anyhow::Result<()> {
         say(&format!("a simulator sends {rate} events/s as run {run}"));
         stack.start_simulator(&Load { rate, duration: None, batch, seed, run })?;
     }
-    let facts = facts(stack);
+    let facts = facts(stack, args);
     for (name, address) in &facts.addresses {
         say(&format!("  {name:<8}{address}"));
     }
-    if !stack.plan().telemetry {
-        say("  telemetry is not sent anywhere: OTEL_EXPORTER_OTLP_ENDPOINT is not set");
-    }
+    say(&format!("  {}", describe_telemetry(&stack.plan().telemetry)));
     if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !args.plain {
         live::on_screen(stack, &facts).await
     } else {
@@ -166,7 +167,7 @@ pub(super) fn run_name(prefix: &str) -> String {
     format!("{prefix}-{}", now.as_secs())
 }
 
-fn facts(stack: &Stack) -> Facts {
+fn facts(stack: &Stack, args: &UpArgs) -> Facts {
     let plan = stack.plan();
     let redis = match &plan.redis {
         RedisPlan::Own { server, .. } => format!("{} {}", server.product, server.version),
@@ -180,10 +181,38 @@ fn facts(stack: &Stack) -> Facts {
     if let RedisPlan::Own { port, .. } = plan.redis {
         addresses.push(("redis", format!("redis-cli -p {port}")));
     }
+    if let TelemetryPlan::Collector { collector, .. } = &plan.telemetry {
+        addresses.push(("otlp", collector.otlp_url()));
+        let (services, own) = (collector.metrics_url(), collector.own_metrics_url());
+        addresses.push(("metrics", format!("{services}, the collector's own {own}")));
+        addresses.push(("traces", format!("testbed trace EVENT-ID{}", directory_flag(args))));
+    }
     addresses.push(("logs", stack.directory().logs().display().to_string()));
     Facts {
         summary: format!("{redis} · {} partition{plural} · work {}", plan.partitions, plan.work.0),
         addresses,
+    }
+}
+
+/// What a command about this testbed needs to find it.
+fn directory_flag(args: &UpArgs) -> String {
+    args.dir.as_ref().map(|directory| format!(" --dir {}", directory.display())).unwrap_or_default()
+}
+
+/// What becomes of the services' telemetry, in words.
+pub(super) fn describe_telemetry(plan: &TelemetryPlan) -> String {
+    match plan {
+        TelemetryPlan::Off => {
+            "telemetry is not sent anywhere: there is no collector (see --collector), or it is switched off"
+                .into()
+        }
+        TelemetryPlan::Environment { mode } => {
+            let mode = mode.as_ref().map(|mode| format!(" ({mode})")).unwrap_or_default();
+            format!("telemetry{mode} goes where the OTEL_* variables say")
+        }
+        TelemetryPlan::Collector { collector, mode } => {
+            format!("telemetry ({mode}) goes to {}", collector.program.display())
+        }
     }
 }
 
@@ -198,7 +227,8 @@ impl UpArgs {
                 port: self.redis_port,
             },
         };
-        self.stack.plan(redis, self.addresses()?)
+        let telemetry = TelemetryDefaults { mode: "full", metrics_port: Some(self.metrics_port) };
+        self.stack.plan(redis, self.addresses()?, telemetry)
     }
 
     fn addresses(&self) -> anyhow::Result<Addresses> {

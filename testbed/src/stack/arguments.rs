@@ -1,6 +1,7 @@
 //! Arguments that `up` and `demo` share, and what both take from the environment.
 
-use super::plan::{Addresses, Plan, RedisPlan};
+use super::collector::{self, Collector};
+use super::plan::{Addresses, Plan, RedisPlan, TelemetryPlan};
 use super::programs::Programs;
 use anyhow::Context;
 use clap::Args;
@@ -31,6 +32,13 @@ pub struct StackArgs {
     /// How much of it, by the kind
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub work_amount: u32,
+    /// How much telemetry the services send: none, metrics and logs, 1 % of the traces as well, or all of them
+    /// [default where there is a collector: full for up, sampled for demo]
+    #[arg(long, env = "TELEMETRY", value_name = "MODE", value_parser = ["off", "metrics", "sampled", "full"])]
+    pub telemetry: Option<String>,
+    /// OpenTelemetry Collector to start [default: otelcol-testbed or otelcol-contrib, beside testbed or in PATH]
+    #[arg(long, value_name = "PATH")]
+    pub collector: Option<PathBuf>,
     /// Seconds that the parts have to become ready
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub ready_timeout_s: u64,
@@ -43,6 +51,15 @@ pub struct StackArgs {
     /// What is taken from the environment.
     #[command(flatten)]
     pub environment: Environment,
+}
+
+/// What a command does about telemetry where nobody says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct TelemetryDefaults {
+    /// How much is sent to a collector of our own.
+    pub mode: &'static str,
+    /// Port of the services' metrics; `None` for any.
+    pub metrics_port: Option<u16>,
 }
 
 /// Load that is sent by a simulator.
@@ -129,7 +146,12 @@ impl StackArgs {
     ///
     /// # Errors
     /// Where programs are missing or the token cannot be read.
-    pub fn plan(&self, redis: RedisPlan, addresses: Addresses) -> anyhow::Result<Plan> {
+    pub fn plan(
+        &self,
+        redis: RedisPlan,
+        addresses: Addresses,
+        telemetry: TelemetryDefaults,
+    ) -> anyhow::Result<Plan> {
         let token = self.auth.convert()?;
         Ok(Plan {
             redis,
@@ -138,22 +160,49 @@ impl StackArgs {
             work: (self.work.clone(), self.work_amount),
             programs: self.find_programs()?,
             guard: Some(std::env::current_exe().context("cannot see where testbed itself is")?),
-            telemetry: self.environment.decides_about_telemetry(),
+            telemetry: self.plan_telemetry(telemetry)?,
             token: self.auth.auth_token_file.clone().zip(token),
             ready_timeout: Duration::from_secs(self.ready_timeout_s),
             stop_timeout: Duration::from_secs(self.stop_timeout_s),
         })
     }
 
+    fn plan_telemetry(&self, defaults: TelemetryDefaults) -> anyhow::Result<TelemetryPlan> {
+        let mode = self.telemetry.clone();
+        if mode.as_deref() == Some("off") {
+            return Ok(TelemetryPlan::Off);
+        }
+        if self.collector.is_none() && self.environment.decides_about_telemetry() {
+            return Ok(TelemetryPlan::Environment { mode });
+        }
+        let found = match &self.collector {
+            Some(program) => Ok(program.clone()),
+            None => collector::find(&self.beside()?, self.environment.search_path.as_deref()),
+        };
+        match found {
+            Ok(program) => Ok(TelemetryPlan::Collector {
+                collector: Collector { program, ports: collector::Ports::unused(defaults.metrics_port)? },
+                mode: mode.unwrap_or_else(|| defaults.mode.into()),
+            }),
+            // Nobody has asked for it.
+            Err(_) if mode.is_none() => Ok(TelemetryPlan::Off),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn find_programs(&self) -> anyhow::Result<Programs> {
-        let beside = match &self.programs {
-            Some(directory) => directory.clone(),
+        Ok(Programs::find(&self.beside()?, self.environment.search_path.as_deref())?)
+    }
+
+    /// Where the services' programs should be.
+    fn beside(&self) -> anyhow::Result<PathBuf> {
+        match &self.programs {
+            Some(directory) => Ok(directory.clone()),
             None => std::env::current_exe()
                 .ok()
                 .and_then(|program| Some(program.parent()?.to_owned()))
-                .context("cannot see where testbed itself is: say where the programs are with --programs")?,
-        };
-        Ok(Programs::find(&beside, self.environment.search_path.as_deref())?)
+                .context("cannot see where testbed itself is: say where the programs are with --programs"),
+        }
     }
 }
 

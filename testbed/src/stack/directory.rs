@@ -99,6 +99,12 @@ impl Directory {
         self.root.join("logs")
     }
 
+    /// Traces and logs as our own collector writes them, and its configuration.
+    #[must_use]
+    pub fn telemetry(&self) -> PathBuf {
+        self.root.join("telemetry")
+    }
+
     /// Data of Redis.
     #[must_use]
     pub fn redis(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! What a testbed consists of, as decided before anything starts, and how each part is launched.
 
+use super::collector::Collector;
 use super::directory::Directory;
 use super::ports::Claim;
 use super::process::Launch;
@@ -28,8 +29,8 @@ pub struct Plan {
     pub programs: Programs,
     /// The testbed program, through which parts are started so that they die with it; see `testbed guard`.
     pub guard: Option<PathBuf>,
-    /// Whether services may send telemetry, as the environment says.
-    pub telemetry: bool,
+    /// What becomes of the services' telemetry.
+    pub telemetry: TelemetryPlan,
     /// File with the token of ingest and query, and the token itself.
     pub token: Option<(PathBuf, Secret)>,
     /// How long the parts have to become ready.
@@ -54,6 +55,25 @@ pub enum RedisPlan {
         url: Secret,
         /// Connection settings.
         config: RedisConfig,
+    },
+}
+
+/// What becomes of the services' telemetry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TelemetryPlan {
+    /// There is none.
+    Off,
+    /// It goes where the environment says, which the services read.
+    Environment {
+        /// How much, as the services' `--telemetry` takes it; `None` where the environment says that too.
+        mode: Option<String>,
+    },
+    /// It goes to a collector of our own.
+    Collector {
+        /// The collector.
+        collector: Collector,
+        /// How much, as the services' `--telemetry` takes it.
+        mode: String,
     },
 }
 
@@ -143,6 +163,10 @@ impl Plan {
         if with_simulator {
             claims.push(claim(self.addresses.simulator, "simulator", "--simulator-port"));
         }
+        if let TelemetryPlan::Collector { collector, .. } = &self.telemetry {
+            let address = SocketAddr::from(([127, 0, 0, 1], collector.ports.metrics));
+            claims.push(claim(address, "collector", "--metrics-port"));
+        }
         claims
     }
 
@@ -167,6 +191,23 @@ impl Plan {
             program: server.program.clone(),
             arguments: redis_server::configure(&directory.redis(), *port)?,
             log: directory.logs().join("redis.log"),
+            ..Launch::default()
+        }))
+    }
+
+    /// How our own collector is launched; writes its configuration. `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the configuration cannot be written.
+    pub fn launch_collector(&self, directory: &Directory) -> io::Result<Option<Launch>> {
+        let TelemetryPlan::Collector { collector, .. } = &self.telemetry else { return Ok(None) };
+        let data = directory.telemetry();
+        Ok(Some(Launch {
+            name: "collector".into(),
+            program: collector.program.clone(),
+            arguments: collector.configure(&data)?,
+            environment: collector.environment(&data),
+            log: directory.logs().join("collector.log"),
             ..Launch::default()
         }))
     }
@@ -242,8 +283,15 @@ impl Plan {
             ("PARTITIONS", self.partitions.to_string().into()),
             ("INSTANCE_ID", name.into()),
         ];
-        if !self.telemetry {
-            environment.push(("OTEL_SDK_DISABLED", "true".into()));
+        match &self.telemetry {
+            TelemetryPlan::Off => environment.push(("TELEMETRY", "off".into())),
+            TelemetryPlan::Environment { mode } => {
+                environment.extend(mode.iter().map(|mode| ("TELEMETRY", mode.into())));
+            }
+            TelemetryPlan::Collector { collector, mode } => {
+                environment.extend(collector.environment_of_services());
+                environment.push(("TELEMETRY", mode.into()));
+            }
         }
         let is_own = matches!(self.redis, RedisPlan::Own { .. });
         Launch {
@@ -261,6 +309,11 @@ impl Plan {
     }
 }
 
+/// The URL of a port on this machine.
+pub(super) fn loopback(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
 /// The URL of a service for someone on this machine: where it listens on all addresses, by 127.0.0.1.
 #[must_use]
 pub fn base_url(mut address: SocketAddr) -> String {
@@ -271,107 +324,4 @@ pub fn base_url(mut address: SocketAddr) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(in super::super) fn plan(programs: Programs, workers: usize) -> Plan {
-        let mut ports = crate::stack::ports::unused(4 + workers).unwrap();
-        let mut address = || SocketAddr::from(([127, 0, 0, 1], ports.pop().unwrap()));
-        let server =
-            RedisServer { program: "redis-server".into(), product: "redis".into(), version: "7.0.0".into() };
-        Plan {
-            redis: RedisPlan::Own { server, port: address().port() },
-            addresses: Addresses {
-                ingest: address(),
-                query: address(),
-                simulator: address(),
-                workers: (0..workers).map(|_| address()).collect(),
-            },
-            partitions: 4,
-            work: ("hash".into(), 10),
-            programs,
-            guard: None,
-            telemetry: false,
-            token: None,
-            ready_timeout: Duration::from_secs(10),
-            stop_timeout: Duration::from_secs(10),
-        }
-    }
-
-    fn value<'a>(launch: &'a Launch, name: &str) -> Option<&'a str> {
-        launch.environment.iter().find(|(one, _)| *one == name).and_then(|(_, value)| value.to_str())
-    }
-
-    fn programs() -> Programs {
-        let path = |name: &str| PathBuf::from(format!("/programs/{name}"));
-        Programs {
-            ingest_api: path("ingest-api"),
-            process_worker: path("process-worker"),
-            query_api: path("query-api"),
-            simulator: path("simulator"),
-        }
-    }
-
-    #[test]
-    fn workers_have_names_instances_and_caches_of_their_own() {
-        let parent = tempfile::tempdir().unwrap();
-        let directory = Directory::open(parent.path()).unwrap();
-        let two = plan(programs(), 2);
-        let launches = [two.launch_worker(&directory, 0), two.launch_worker(&directory, 1)];
-        assert_eq!(launches[1].name, "process-worker-2");
-        assert_eq!(value(&launches[1], "INSTANCE_ID"), Some("process-worker-2"));
-        assert_eq!(launches[1].environment.iter().filter(|(name, _)| *name == "INSTANCE_ID").count(), 1);
-        assert_ne!(value(&launches[0], "CACHE_PATH"), value(&launches[1], "CACHE_PATH"));
-        assert_eq!(value(&launches[0], "WORK_KIND"), Some("hash"));
-        assert_eq!(value(&launches[0], "PARTITIONS"), Some("4"));
-        let single = plan(programs(), 1).launch_worker(&directory, 0);
-        assert_eq!(single.name, "process-worker");
-        assert_eq!(value(&single, "INSTANCE_ID"), Some("process-worker-1"));
-    }
-
-    #[test]
-    fn own_redis_gets_no_credentials_of_another() {
-        let parent = tempfile::tempdir().unwrap();
-        let directory = Directory::open(parent.path()).unwrap();
-        let own = plan(programs(), 1);
-        assert!(own.launch_ingest(&directory).environment_removed.contains(&"REDIS_PASSWORD"));
-        let url = Secret::new("redis://user:secret@example.test:7000");
-        let config = redis_args(url.clone()).convert().unwrap();
-        let other = Plan { redis: RedisPlan::Running { url, config }, ..own };
-        let launch = other.launch_ingest(&directory);
-        assert!(launch.environment_removed.is_empty() && launch.arguments.is_empty());
-        assert_eq!(value(&launch, "REDIS_URL"), Some("redis://user:secret@example.test:7000"));
-        assert!(other.launch_redis(&directory).unwrap().is_none());
-    }
-
-    #[test]
-    fn telemetry_is_off_unless_somebody_decided() {
-        let parent = tempfile::tempdir().unwrap();
-        let directory = Directory::open(parent.path()).unwrap();
-        let off = plan(programs(), 1);
-        assert_eq!(value(&off.launch_query(&directory), "OTEL_SDK_DISABLED"), Some("true"));
-        let on = Plan { telemetry: true, ..off };
-        assert_eq!(value(&on.launch_query(&directory), "OTEL_SDK_DISABLED"), None);
-    }
-
-    #[test]
-    fn claims_name_the_flag_of_every_port() {
-        let claims = plan(programs(), 2).claims(true);
-        let flags: Vec<&str> = claims.iter().map(|claim| claim.flag).collect();
-        let expected = [
-            "--redis-port",
-            "--ingest-port",
-            "--query-port",
-            "--worker-port",
-            "--worker-port",
-            "--simulator-port",
-        ];
-        assert_eq!(flags, expected);
-    }
-
-    #[test]
-    fn url_of_a_service_that_listens_everywhere_can_be_used() {
-        assert_eq!(base_url("0.0.0.0:8080".parse().unwrap()), "http://127.0.0.1:8080");
-        assert_eq!(base_url("[::1]:8080".parse().unwrap()), "http://[::1]:8080");
-    }
-}
+pub(super) mod tests;

@@ -64,7 +64,8 @@ impl fmt::Display for ProgramsMissing {
     }
 }
 
-fn locate(name: &str, beside: &Path, search_path: Option<&OsStr>) -> Option<PathBuf> {
+/// The program `name` in the directory `beside`, else in `search_path`.
+pub(super) fn locate(name: &str, beside: &Path, search_path: Option<&OsStr>) -> Option<PathBuf> {
     let in_path = search_path.map(std::env::split_paths).into_iter().flatten();
     std::iter::once(beside.to_owned())
         .chain(in_path)

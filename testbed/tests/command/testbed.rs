@@ -29,6 +29,8 @@ impl Testbed {
             .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
             .env_remove("OTEL_SDK_DISABLED")
             .env_remove("REDIS_URL")
+            // Where a collector has been built, it would be one more part.
+            .env("TELEMETRY", "off")
             .env("TMPDIR", output.path())
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
