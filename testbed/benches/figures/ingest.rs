@@ -10,7 +10,7 @@ use redis::cmd;
 use test_support::free_port;
 
 use crate::ROUNDS;
-use crate::load::{self, event};
+use crate::load::{self, WRK_SECONDS, event};
 use crate::processes::{Process, redis, until};
 use crate::report::Report;
 
@@ -31,10 +31,12 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let batch = format!("[{}]", (0..BATCH).map(|n| event(n, 1000)).collect::<Vec<_>>().join(","));
     let (mut constant, mut one, mut many, mut bare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        constant.push(load::wrk(&constant_url, "application/cloudevents+json", &single)?);
-        one.push(load::wrk(&target, "application/cloudevents+json", &single)?);
+        constant.push(load::wrk(&constant_url, "application/cloudevents+json", &single, WRK_SECONDS)?);
+        one.push(load::wrk(&target, "application/cloudevents+json", &single, WRK_SECONDS)?);
         cmd("FLUSHALL").exec_async(&mut connection).await?;
-        many.push(load::wrk(&target, "application/cloudevents-batch+json", &batch)? * BATCH as f64);
+        many.push(
+            load::wrk(&target, "application/cloudevents-batch+json", &batch, WRK_SECONDS)? * BATCH as f64,
+        );
         cmd("FLUSHALL").exec_async(&mut connection).await?;
         bare.push(redis_benchmark(server.port(), &single)?);
         cmd("FLUSHALL").exec_async(&mut connection).await?;

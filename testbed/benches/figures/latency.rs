@@ -47,7 +47,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     ];
     let mut load = tokio::process::Command::new(program_path("simulator")?)
         .args(arguments.iter().flat_map(|(name, value)| [*name, value.as_str()]))
-        .args(["--otel-sdk-disabled", "true"])
+        .env("TELEMETRY", "off")
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()?;

@@ -8,7 +8,7 @@ use events::entry::EventsEntry;
 use redis::aio::MultiplexedConnection;
 
 /// Seconds of one measurement with wrk.
-const WRK_SECONDS: u32 = 3;
+pub(crate) const WRK_SECONDS: u32 = 3;
 
 /// Events an entry in streams that are filled for the worker.
 pub(crate) const ENTRY_EVENTS: usize = 100;
@@ -52,8 +52,8 @@ pub(crate) async fn fill(connection: &mut MultiplexedConnection, count: usize) -
     Ok(())
 }
 
-/// Requests a second of `wrk -t1 -c64`, posting this body.
-pub(crate) fn wrk(url: &str, content_type: &str, body: &str) -> anyhow::Result<f64> {
+/// Requests a second of `wrk -t1 -c64`, posting this body for some seconds.
+pub(crate) fn wrk(url: &str, content_type: &str, body: &str, seconds: u32) -> anyhow::Result<f64> {
     let directory = tempfile::tempdir()?;
     let script = directory.path().join("post.lua");
     let lua = format!(
@@ -62,7 +62,7 @@ pub(crate) fn wrk(url: &str, content_type: &str, body: &str) -> anyhow::Result<f
     );
     std::fs::write(&script, lua)?;
     let output = Command::new("wrk")
-        .args(["-t1", "-c64", &format!("-d{WRK_SECONDS}s"), "-s"])
+        .args(["-t1", "-c64", &format!("-d{seconds}s"), "-s"])
         .arg(&script)
         .arg(url)
         .stdout(Stdio::null())

@@ -3,6 +3,7 @@
 //! `cargo bench -p testbed` runs it; it needs wrk, redis-server and redis-benchmark, and a release build of the
 //! services. Rounds are interleaved: each round measures every contender once, so that a noisy neighbour hits all.
 
+mod hot_path;
 mod ingest;
 mod latency;
 mod load;
@@ -10,6 +11,7 @@ mod processes;
 mod queries;
 mod report;
 mod start;
+mod telemetry;
 mod worker;
 
 use std::path::Path;
@@ -44,6 +46,10 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("start") {
         runtime.block_on(start::measure(&mut report)).context("start")?;
+    }
+    if wanted("telemetry") {
+        hot_path::measure(&mut report).context("hot path")?;
+        runtime.block_on(telemetry::measure(&mut report)).context("telemetry")?;
     }
     report.print();
     // This program is target/release/deps/figures-….

@@ -1,5 +1,6 @@
 //! Redis and the services as processes of their own, as users run them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,14 +21,26 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a service in release mode and waits until it is ready.
+    /// Starts a service in release mode without telemetry and waits until it is ready.
     pub(crate) async fn start(program: &str, arguments: &[&str]) -> anyhow::Result<Self> {
+        let command = Command::new(program_path(program)?);
+        Self::start_with(command, program, arguments, &[("TELEMETRY", "off".into())]).await
+    }
+
+    /// Starts a service with a command and variables of its own.
+    pub(crate) async fn start_with(
+        mut command: Command,
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&'static str, OsString)],
+    ) -> anyhow::Result<Self> {
         let port = free_port();
         let address = format!("127.0.0.1:{port}");
         let started = Instant::now();
-        let child = Command::new(program_path(program)?)
-            .args(["--listen-addr", &address, "--otel-sdk-disabled", "true", "--log-level", "warn"])
+        let child = command
+            .args(["--listen-addr", &address, "--log-level", "warn"])
             .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

@@ -134,6 +134,7 @@ fn formatted(value: f64, unit: &str) -> String {
     match unit {
         "ratio" => format!("{value:.2}"),
         "ms" => format!("{value:.2} ms"),
+        "ns" => format!("{value:.1} ns"),
         "MiB" => format!("{value:.1} MiB"),
         unit => format!("{:.0} {unit}", value),
     }
