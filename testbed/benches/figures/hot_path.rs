@@ -31,16 +31,10 @@ struct Args {
 /// With all telemetry on, to an address where nobody listens: what is exported does not disturb the measurement.
 pub(crate) fn measure(report: &mut Report) -> anyhow::Result<()> {
     let endpoint = format!("http://127.0.0.1:{}", test_support::free_port());
-    let arguments = [
-        "figures",
-        "--telemetry",
-        "full",
-        "--otel-exporter-otlp-endpoint",
-        &endpoint,
-        "--log-level",
-        "error",
-    ];
-    let args = Args::try_parse_from(arguments)?;
+    let arguments =
+        ["--telemetry", "full", "--otel-exporter-otlp-endpoint", &endpoint, "--log-level", "error"];
+    let queue = ["--otel-bsp-max-queue-size", "1000000"];
+    let args = Args::try_parse_from(["figures"].iter().chain(&arguments).chain(&queue))?;
     let instance = "figures".to_owned();
     let identity =
         Identity { service: "figures", version: "0", instance, revision: None, attributes: Vec::new() };
