@@ -70,7 +70,7 @@ pub struct CollectorMissing {
 /// # Errors
 /// Where there is none.
 pub fn find(beside: &Path, search_path: Option<&OsStr>) -> Result<PathBuf, CollectorMissing> {
-    let built = beside.join("../collector");
+    let built = beside.parent().unwrap_or(beside).join("collector");
     let found = PROGRAMS
         .iter()
         .find_map(|name| locate(name, beside, None).or_else(|| locate(name, &built, search_path)));
@@ -198,6 +198,6 @@ mod tests {
         install(&path, "otelcol-contrib");
         assert_eq!(find(&release, search).unwrap(), path.join("otelcol-contrib"));
         install(&built, "otelcol-testbed");
-        assert_eq!(find(&release, search).unwrap(), release.join("../collector/otelcol-testbed"));
+        assert_eq!(find(&release, search).unwrap(), built.join("otelcol-testbed"));
     }
 }
