@@ -9,7 +9,6 @@ mod rollups;
 mod runs;
 mod source_keys;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -53,7 +52,7 @@ pub struct Writer {
     state_is_stale: bool,
     last_truncation: Instant,
     /// Held while the writer lives.
-    _lock: File,
+    _lock: open::Lock,
 }
 
 /// What one call of [`Writer::store`] did, in events.

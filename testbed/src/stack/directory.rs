@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// Why a directory cannot be used.
@@ -47,6 +47,13 @@ pub struct Record {
     pub pid: u32,
     /// When it started, in clock ticks since boot: with the id, its identity.
     pub started_ticks: u64,
+}
+
+impl Drop for Directory {
+    /// Closing the file alone would not do while a process that is just being started has a copy of it.
+    fn drop(&mut self) {
+        self.lock.unlock().unwrap_or_default();
+    }
 }
 
 impl Directory {
@@ -84,7 +91,7 @@ impl Directory {
             writeln!(lock, "{}", std::process::id())
         };
         write_pid(&mut lock).map_err(unusable)?;
-        Ok(Self { root, _lock: lock })
+        Ok(Self { root, lock })
     }
 
     /// The directory itself.
@@ -203,6 +210,23 @@ mod tests {
         let root = first.root().to_owned();
         drop(first);
         Directory::open(&root).unwrap();
+    }
+
+    #[test]
+    fn directory_is_free_at_once_while_other_processes_are_being_started() {
+        let parent = tempfile::tempdir().unwrap();
+        let is_done = std::sync::atomic::AtomicBool::new(false);
+        let starting = || {
+            while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                std::process::Command::new("/bin/true").status().unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(starting);
+            let failed = (0..2000).find_map(|_| Directory::open(parent.path()).err());
+            is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(failed.is_none(), "{failed:?}");
+        });
     }
 
     #[test]

@@ -14,8 +14,19 @@ use crate::schema::{self, Content};
 /// A checkpoint waits this long for readers before it gives up; the writer's queue grows meanwhile.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Locks the file beside the cache that says that it has a writer.
-pub(super) fn lock(path: &Path) -> Result<File, CacheError> {
+/// The file beside the cache that says that it has a writer.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file alone would not do while a process that is just being started has a copy of it.
+    fn drop(&mut self) {
+        self.0.unlock().unwrap_or_default();
+    }
+}
+
+/// Locks a cache.
+pub(super) fn lock(path: &Path) -> Result<Lock, CacheError> {
     let mut lock = path.as_os_str().to_owned();
     lock.push("-lock");
     let on_error = |source| CacheError::File { path: path.to_owned(), source };
@@ -24,7 +35,7 @@ pub(super) fn lock(path: &Path) -> Result<File, CacheError> {
     }
     let file = File::create(&lock).map_err(on_error)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(CacheError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(on_error(error)),
     }
