@@ -40,6 +40,7 @@ pub(crate) struct Deliveries {
 pub(crate) struct Delivery {
     exported: Counter,
     failed: Counter,
+    dropped: Counter,
     duration: Histogram,
     outage: Outage,
     /// Metrics have no queue: they are collected when they are exported.
@@ -48,7 +49,6 @@ pub(crate) struct Delivery {
 
 /// Items that wait for export or are being exported.
 struct Queue {
-    dropped: Counter,
     /// The limit of the running export is set when it starts.
     limit: AtomicUsize,
     items: AtomicUsize,
@@ -87,7 +87,6 @@ impl Delivery {
     fn new(registry: &Registry, signal: Signal) -> Self {
         let labels = [("signal", signal.name())];
         let queue = || Queue {
-            dropped: registry.counter(Metric::TelemetryDropped, &labels),
             limit: AtomicUsize::new(0),
             items: AtomicUsize::new(0),
             links: AtomicUsize::new(0),
@@ -97,6 +96,7 @@ impl Delivery {
         Self {
             exported: registry.counter(Metric::TelemetryExported, &labels),
             failed: registry.counter(Metric::TelemetryFailed, &labels),
+            dropped: registry.counter(Metric::TelemetryDropped, &labels),
             duration: registry.histogram(Metric::TelemetryExportDuration, &labels),
             outage: Outage::new(format!("otlp export of {}", signal.name())),
             queue: (signal != Signal::Metrics).then(queue),
@@ -123,7 +123,7 @@ impl Delivery {
         } else {
             queue.items.fetch_sub(1, Ordering::AcqRel);
             queue.links.fetch_sub(links, Ordering::AcqRel);
-            queue.dropped.add(1);
+            self.dropped.add(1);
         }
         has_room
     }
@@ -133,16 +133,14 @@ impl Delivery {
         let Some(queue) = &self.queue else { return true };
         let has_room = queue.items.load(Ordering::Relaxed) < queue.limit.load(Ordering::Relaxed);
         if !has_room {
-            queue.dropped.add(1);
+            self.dropped.add(1);
         }
         has_room
     }
 
     /// Counts an item that came after the queue was closed.
     fn drop_one(&self) {
-        if let Some(queue) = &self.queue {
-            queue.dropped.add(1);
-        }
+        self.dropped.add(1);
     }
 
     /// Counts the end of an export; its items have left the queue.
