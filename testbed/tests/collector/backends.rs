@@ -30,7 +30,7 @@ async fn survives(end: End) {
     let tempo = format!("127.0.0.1:{}", backend.port(Port::Grpc));
     let loki = backend.url(Port::Http, "");
     let environment = [("TESTBED_TEMPO_ENDPOINT", tempo.as_str()), ("TESTBED_LOKI_ENDPOINT", &loki)];
-    let mut collector = Collector::start(&["base", "compose"], &environment).await;
+    let mut collector = Collector::start(&["base", "backends"], &environment).await;
     collector.send("traces", &span()).await;
     collector.send("logs", &log_record("while loki was down")).await;
 

@@ -8,12 +8,12 @@ use crate::process::{Configuration, command};
 fn every_combination_of_files_is_accepted() {
     let combinations: [Configuration; 7] = [
         &["base", "local"],
-        &["base", "cluster"],
-        &["base", "compose"],
+        &["base", "backends"],
+        &["base", "backends", "cluster"],
         &["base", "external"],
         &["base", "local", "external"],
-        &["base", "cluster", "external"],
-        &["base", "compose", "external"],
+        &["base", "backends", "external"],
+        &["base", "backends", "cluster", "external"],
     ];
     for combination in combinations {
         let output = validate(combination);
