@@ -111,16 +111,7 @@ impl Tracer {
             span.link(trace.span.context());
         }
         self.describe_stream(&mut span);
-        span.set_text(attribute::MESSAGING_MESSAGE_ID, self.position(entry, sampled.index));
-        span.set_text(attribute::CLOUDEVENTS_EVENT_ID, &event.id);
-        span.set_text(attribute::CLOUDEVENTS_EVENT_SOURCE, &event.source);
-        span.set_text(attribute::CLOUDEVENTS_EVENT_TYPE, &event.kind);
-        if let Some(runid) = &event.runid {
-            span.set_text(attribute::RUN_ID, runid);
-        }
-        if let Some(sequence) = event.sequence {
-            span.set(attribute::SEQUENCE, sequence as i64);
-        }
+        span.set_event(event, self.position(entry, sampled.index));
         span.set(attribute::DELIVERY, trace.delivery.name());
         span.set(attribute::DELIVERY_COUNT, raw.deliveries as i64);
         if let Some(accepted_us) = entry.accepted_us() {

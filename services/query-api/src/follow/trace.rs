@@ -59,17 +59,7 @@ impl Tracer {
         span.set_text(attribute::MESSAGING_DESTINATION_NAME, &keys.results);
         span.set_text(attribute::MESSAGING_DESTINATION_PARTITION_ID, keys.partition);
         span.set_text(attribute::MESSAGING_CLIENT_ID, &self.instance);
-        let position = Position::new(event.entry, keys.partition, event.index);
-        span.set_text(attribute::MESSAGING_MESSAGE_ID, position);
-        span.set_text(attribute::CLOUDEVENTS_EVENT_ID, &event.event.id);
-        span.set_text(attribute::CLOUDEVENTS_EVENT_SOURCE, &event.event.source);
-        span.set_text(attribute::CLOUDEVENTS_EVENT_TYPE, &event.event.kind);
-        if let Some(runid) = &event.event.runid {
-            span.set_text(attribute::RUN_ID, runid);
-        }
-        if let Some(sequence) = event.event.sequence {
-            span.set(attribute::SEQUENCE, sequence as i64);
-        }
+        span.set_event(event.event, Position::new(event.entry, keys.partition, event.index));
         span.set(attribute::ACCEPTED_AT, rfc3339_from_unix_us(event.accepted_us));
         span.set(attribute::OUTCOME, if event.is_processed { "stored" } else { "dead-lettered" });
     }

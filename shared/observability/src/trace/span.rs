@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
-use events::TraceContext;
+use events::{Event, TraceContext};
 use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{
     Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceState,
@@ -116,6 +116,20 @@ impl Span {
     pub fn set_text(&mut self, attribute: &'static str, text: impl Display) {
         if self.is_recorded() {
             self.set(attribute, text.to_string());
+        }
+    }
+
+    /// Says which event the span is about.
+    pub fn set_event(&mut self, event: &Event<'_>, position: impl Display) {
+        self.set_text(attribute::MESSAGING_MESSAGE_ID, position);
+        self.set_text(attribute::CLOUDEVENTS_EVENT_ID, &event.id);
+        self.set_text(attribute::CLOUDEVENTS_EVENT_SOURCE, &event.source);
+        self.set_text(attribute::CLOUDEVENTS_EVENT_TYPE, &event.kind);
+        if let Some(runid) = &event.runid {
+            self.set_text(attribute::RUN_ID, runid);
+        }
+        if let Some(sequence) = event.sequence {
+            self.set(attribute::SEQUENCE, sequence as i64);
         }
     }
 
