@@ -1,12 +1,14 @@
-//! Histograms, sets of sequence numbers, the ledger of a run and its audit.
+//! Histograms and their logs, sets of sequence numbers, the ledger of a run and its audit, the offset of a clock.
 //! Pure: nothing here reads a clock, a file or a socket.
 
 mod audit;
+pub mod clock;
 mod histogram;
+pub mod hlog;
 mod ledger;
 mod sequence_set;
 
-pub use audit::{AuditOutcome, AuditVerdict, Duplicate, ObservedRun, audit};
+pub use audit::{AuditOutcome, AuditVerdict, Duplicate, ObservedRun, RepeatCounts, audit};
 pub use histogram::{Histogram, HistogramSummary};
-pub use ledger::{LEDGER_VERSION, Ledger, LedgerError, LedgerFile};
+pub use ledger::{Fates, LEDGER_VERSION, Ledger, LedgerError, LedgerFile, LedgerFileError};
 pub use sequence_set::{RangeError, SequenceSet};

@@ -1,21 +1,36 @@
-//! A set of sequence numbers, compact where the numbers are dense, as those of a run are.
-//! Written as ascending ranges `[[first,last],…]`, both ends included.
+//! A set of sequence numbers: ranges where they are dense, as those of a run are, and bitmaps where they are not.
+//! 65,536 neighbouring numbers take 8 KiB at most.
+
+mod format;
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use roaring::{RoaringBitmap, RoaringTreemap};
-use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A set read from outside may hold this many numbers (69 billion: two weeks at 57,000 a second).
 /// Without the bound a range of a few bytes could claim any amount of memory.
 const READ_LENGTH_MAX: u64 = 1 << 36;
 
+/// Ranges that may be added to a set before it looks for a smaller form of itself, for each byte that it had then. A
+/// range takes 4 bytes, so a set is never larger by more than a few percent, and the looking costs little per range.
+const UNPACKED_RANGES_PER_BYTE: f64 = 1.0 / 64.0;
+/// The same for small sets.
+const UNPACKED_RANGES_MIN: u64 = 1 << 14;
+/// What an added range can leave behind when its gaps are filled: 4 bytes, in a vector that doubles.
+const SPARE_BYTES_PER_RANGE: u64 = 8;
+
 /// A set of `u64` sequence numbers.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Default)]
 pub struct SequenceSet {
     numbers: RoaringTreemap,
+    /// Ranges that were added since the set last looked for a smaller form. Added ranges are kept as such, also where a
+    /// bitmap would be smaller.
+    unpacked_ranges: u64,
+    /// How many there may be.
+    unpacked_ranges_max: u64,
+    /// Memory that may be allocated beyond the numbers. Only a copy is without.
+    spare_bytes: u64,
 }
 
 /// A range list that is not a set.
@@ -60,7 +75,34 @@ impl SequenceSet {
 
     /// Adds all numbers of a range and returns how many were new. An empty range adds none.
     pub fn insert_range(&mut self, range: RangeInclusive<u64>) -> u64 {
-        self.numbers.insert_range(range)
+        let new = self.numbers.insert_range(range);
+        self.grown_by(1);
+        new
+    }
+
+    /// Adds all numbers of another set.
+    pub fn insert_all(&mut self, other: &Self) {
+        self.numbers |= &other.numbers;
+        self.grown_by(other.ranges_max());
+    }
+
+    /// Brings each part of the set into its smallest form. Sets do so by themselves while they grow; a set that has
+    /// its last numbers is smallest after another time.
+    pub fn optimize(&mut self) {
+        self.numbers.optimize();
+        let bytes = self.memory_bytes();
+        self.spare_bytes += self.unpacked_ranges * SPARE_BYTES_PER_RANGE;
+        if self.spare_bytes > bytes / 2 {
+            self.numbers = self.numbers.clone();
+            self.spare_bytes = 0;
+        }
+        self.unpacked_ranges = 0;
+        self.unpacked_ranges_max = (bytes as f64 * UNPACKED_RANGES_PER_BYTE) as u64;
+    }
+
+    /// About how many bytes of memory the set takes, without what the allocator adds.
+    pub fn memory_bytes(&self) -> u64 {
+        self.numbers.serialized_size() as u64
     }
 
     /// Whether `number` is in the set.
@@ -96,19 +138,53 @@ impl SequenceSet {
         })
     }
 
+    /// The largest number.
+    pub fn last(&self) -> Option<u64> {
+        self.numbers.max()
+    }
+
     /// Numbers in this set, in `other`, or in both.
     pub fn union(&self, other: &Self) -> Self {
-        Self { numbers: &self.numbers | &other.numbers }
+        Self::from(&self.numbers | &other.numbers)
     }
 
     /// Numbers in both sets.
     pub fn intersection(&self, other: &Self) -> Self {
-        Self { numbers: &self.numbers & &other.numbers }
+        Self::from(&self.numbers & &other.numbers)
     }
 
     /// Numbers in this set and not in `other`.
     pub fn difference(&self, other: &Self) -> Self {
-        Self { numbers: &self.numbers - &other.numbers }
+        Self::from(&self.numbers - &other.numbers)
+    }
+
+    /// Whether no number is in both sets. Takes no memory.
+    pub fn is_disjoint(&self, other: &Self) -> bool {
+        self.numbers.is_disjoint(&other.numbers)
+    }
+
+    /// How many numbers are in both sets. Takes no memory.
+    pub fn intersection_len(&self, other: &Self) -> u64 {
+        self.numbers.intersection_len(&other.numbers)
+    }
+
+    /// Numbers in this set that are greater than `bound`.
+    pub fn above(&self, bound: u64) -> Self {
+        let mut numbers = self.numbers.clone();
+        numbers.remove_range(..=bound);
+        Self::from(numbers)
+    }
+
+    fn grown_by(&mut self, ranges: u64) {
+        self.unpacked_ranges = self.unpacked_ranges.saturating_add(ranges);
+        if self.unpacked_ranges > self.unpacked_ranges_max.max(UNPACKED_RANGES_MIN) {
+            self.optimize();
+        }
+    }
+
+    /// No set of this size in memory has more ranges.
+    fn ranges_max(&self) -> u64 {
+        self.len().min(self.memory_bytes() / 2)
     }
 
     fn insert_bounded(&mut self, [first, last]: [u64; 2], covered: &mut u64) -> Result<(), RangeError> {
@@ -134,7 +210,26 @@ fn bitmap_ranges(high: u32, bitmap: &RoaringBitmap) -> impl Iterator<Item = Rang
 
 impl FromIterator<u64> for SequenceSet {
     fn from_iter<I: IntoIterator<Item = u64>>(numbers: I) -> Self {
-        Self { numbers: numbers.into_iter().collect() }
+        Self::from(numbers.into_iter().collect::<RoaringTreemap>())
+    }
+}
+
+impl From<RoaringTreemap> for SequenceSet {
+    fn from(numbers: RoaringTreemap) -> Self {
+        Self { numbers, ..Self::default() }
+    }
+}
+
+impl Clone for SequenceSet {
+    fn clone(&self) -> Self {
+        Self::from(self.numbers.clone())
+    }
+}
+
+/// Equal where they hold the same numbers, in whatever form.
+impl PartialEq for SequenceSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.numbers == other.numbers
     }
 }
 
@@ -161,36 +256,5 @@ impl fmt::Display for SequenceSet {
 impl fmt::Debug for SequenceSet {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{self}")
-    }
-}
-
-impl Serialize for SequenceSet {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.ranges().map(|range| [*range.start(), *range.end()]))
-    }
-}
-
-impl<'de> Deserialize<'de> for SequenceSet {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(RangeListVisitor)
-    }
-}
-
-struct RangeListVisitor;
-
-impl<'de> Visitor<'de> for RangeListVisitor {
-    type Value = SequenceSet;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of [first,last] ranges")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut ranges: A) -> Result<SequenceSet, A::Error> {
-        let mut set = SequenceSet::new();
-        let mut covered = 0;
-        while let Some(range) = ranges.next_element()? {
-            set.insert_bounded(range, &mut covered).map_err(A::Error::custom)?;
-        }
-        Ok(set)
     }
 }

@@ -14,6 +14,9 @@ fn recorded(durations_ns: &[u64]) -> Histogram {
 }
 
 proptest! {
+    // A histogram is large, so a case takes a while.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn merged_parts_equal_one_recorder(
         left in prop::collection::vec(any::<u64>(), 0..50),
@@ -23,6 +26,28 @@ proptest! {
         merged.merge(&recorded(&right));
         let whole = recorded(&[left, right].concat());
         prop_assert_eq!(merged.summary(), whole.summary());
+        prop_assert_eq!(merged, whole);
+    }
+
+    #[test]
+    fn shards_in_any_order_equal_one_recorder(
+        shards in prop::collection::vec(prop::collection::vec(0..1_u64 << 40, 0..20), 1..8),
+    ) {
+        let whole = recorded(&shards.concat());
+        for order in [shards.clone(), shards.into_iter().rev().collect()] {
+            let mut merged = Histogram::new();
+            order.iter().for_each(|shard| merged.merge(&recorded(shard)));
+            prop_assert_eq!(&merged, &whole);
+        }
+    }
+
+    #[test]
+    fn histograms_of_different_counts_differ(mut durations_ns in prop::collection::vec(0..1_u64 << 40, 1..20)) {
+        let whole = recorded(&durations_ns);
+        let last = durations_ns.pop().unwrap();
+        prop_assert_ne!(&recorded(&durations_ns), &whole);
+        durations_ns.push(last * 2 + 1);
+        prop_assert_ne!(&recorded(&durations_ns), &whole);
     }
 
     #[test]
@@ -52,6 +77,17 @@ fn summary_is_in_microseconds() {
 fn empty_histogram_is_all_zero() {
     let summary = Histogram::new().summary();
     assert_eq!((summary.count, summary.mean_us, summary.p999_us, summary.max_us), (0, 0.0, 0.0, 0.0));
+}
+
+#[test]
+fn what_was_recorded_can_be_recorded_again() {
+    let histogram = recorded(&[5, 5, 1_000_000, 70_000_000_000]);
+    let mut again = Histogram::new();
+    for (duration, count) in histogram.recorded() {
+        again.record_many(duration, count);
+    }
+    assert_eq!(again.summary(), histogram.summary());
+    assert_eq!(histogram.recorded().next(), Some((Duration::from_nanos(5), 2)));
 }
 
 #[test]
