@@ -3,18 +3,20 @@
 
 pub mod drain;
 mod findings;
+mod ids;
+mod ledgers;
+mod reused_run_id;
 mod whereabouts;
 
 use crate::http_client::HttpClient;
-use anyhow::Context;
 use findings::findings;
 pub use findings::{Finding, Violation};
-use measurement::{AuditOutcome, AuditVerdict, LedgerFile, ObservedRun};
+use measurement::{AuditOutcome, AuditVerdict, ObservedRun};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use service::redis::RedisConfig;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a segment of a path cannot hold as it is: all but the unreserved characters of RFC 3986.
@@ -23,8 +25,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// What to audit and where to look.
 #[derive(Debug)]
 pub struct Audit {
-    /// The run.
-    pub run: String,
+    /// The run; the one in `results` that ended last where none is given.
+    pub run: Option<String>,
     /// Directory of results: of this run, or of several with a directory for each.
     pub results: PathBuf,
     /// Base URL of query-api.
@@ -56,21 +58,19 @@ impl Audit {
     /// # Errors
     /// Where the ledger cannot be read, the query API does not answer, or one contradicts itself.
     pub async fn carry_out(&self) -> anyhow::Result<AuditReport> {
-        let ledger = read_ledger(&self.results, &self.run)?;
-        let mut notes = Vec::new();
+        let ledgers::Found { file: ledger, mut notes } = ledgers::find(&self.results, self.run.as_deref())?;
         if let Err(error) = drain::wait(&self.client, &self.query_url, self.drain_timeout).await {
             notes.push(error.to_string());
         }
-        let run = utf8_percent_encode(&self.run, SEGMENT);
+        let run = utf8_percent_encode(&ledger.runid, SEGMENT).to_string();
         let url = format!("{}/v1/runs/{run}/audit", self.query_url.trim_end_matches('/'));
         let observed: ObservedRun = self.client.get_json(&url, &[]).await?;
-        let verdict = ledger.audit(&observed)?;
-        let places = if verdict.lost.is_empty() {
-            Ok(whereabouts::Places::default())
-        } else {
-            let partitions = drain::partitions(&self.client, &self.query_url).await;
-            whereabouts::find(&self.redis, partitions, &self.run, &verdict.lost).await
-        };
+        let mut verdict = ledger.audit(&observed)?;
+        match reused_run_id::doubt(&self.client, &self.query_url, &run, &ledger).await {
+            Ok(doubt) => verdict = doubt.into_iter().fold(verdict, AuditVerdict::doubted),
+            Err(error) => notes.push(format!("cannot tell whether the run id was used before: {error}")),
+        }
+        let places = self.places(&ledger.runid, &verdict).await;
         let places = match places {
             Ok(places) => Some(places),
             Err(error) => {
@@ -81,8 +81,18 @@ impl Audit {
                 None
             }
         };
-        let findings = findings(&verdict, places.as_ref());
-        Ok(AuditReport { run: self.run.clone(), verdict, findings, notes })
+        let findings = findings(&ledger.runid, &verdict, places.as_ref());
+        Ok(AuditReport { run: ledger.runid, verdict, findings, notes })
+    }
+
+    /// Looks for what is missing.
+    async fn places(&self, run: &str, verdict: &AuditVerdict) -> anyhow::Result<whereabouts::Places> {
+        let missing = verdict.lost.union(&verdict.lost_repeats);
+        if missing.is_empty() {
+            return Ok(whereabouts::Places::default());
+        }
+        let partitions = drain::partitions(&self.client, &self.query_url).await;
+        whereabouts::find(&self.redis, partitions, run, &missing).await
     }
 }
 
@@ -101,7 +111,8 @@ impl AuditReport {
 impl fmt::Display for AuditReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "run {}: {}", self.run, self.verdict)?;
-        for finding in &self.findings {
+        // Doubts are what the last line says.
+        for finding in self.findings.iter().filter(|finding| finding.violation != Violation::Doubtful) {
             writeln!(formatter, "{finding}")?;
         }
         for note in &self.notes {
@@ -112,83 +123,12 @@ impl fmt::Display for AuditReport {
                 write!(formatter, "the audit holds: every accepted event is queryable exactly once")
             }
             AuditOutcome::Fail => write!(formatter, "the audit is violated"),
-            AuditOutcome::Inconclusive => {
+            AuditOutcome::Inconclusive if self.verdict.doubts.is_empty() => {
                 write!(formatter, "the audit cannot say: query-api does not see the whole run yet")
             }
+            AuditOutcome::Inconclusive => {
+                write!(formatter, "the audit cannot say: {}", self.verdict.doubts.join("; "))
+            }
         }
-    }
-}
-
-/// Reads and checks `ledger.json` of `run` in `results`, which is the directory of the run or one above it.
-fn read_ledger(results: &Path, run: &str) -> anyhow::Result<LedgerFile> {
-    let candidates = [results.join(run).join("ledger.json"), results.join("ledger.json")];
-    let path = candidates.iter().find(|path| path.is_file()).with_context(|| {
-        if results.join(run).is_dir() {
-            return format!(
-                "there is no {} yet: the simulator writes it when the run ends",
-                candidates[0].display()
-            );
-        }
-        format!(
-            "there is neither {} nor {}: name the simulator's directory of results with --results",
-            candidates[0].display(),
-            candidates[1].display()
-        )
-    })?;
-    let read = || -> anyhow::Result<LedgerFile> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
-    let ledger = read().with_context(|| format!("cannot read {}", path.display()))?;
-    anyhow::ensure!(ledger.runid == run, "{} is of run {}, not of {run}", path.display(), ledger.runid);
-    ledger.check().with_context(|| format!("{} cannot be relied on", path.display()))?;
-    Ok(ledger)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use measurement::Ledger;
-
-    fn write(path: &Path, run: &str) {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let ledger = LedgerFile::new(run, Ledger::default());
-        std::fs::write(path, serde_json::to_vec(&ledger).unwrap()).unwrap();
-    }
-
-    #[test]
-    fn ledger_is_found_below_the_results_and_in_them() {
-        let parent = tempfile::tempdir().unwrap();
-        write(&parent.path().join("first/ledger.json"), "first");
-        assert_eq!(read_ledger(parent.path(), "first").unwrap().runid, "first");
-        assert_eq!(read_ledger(&parent.path().join("first"), "first").unwrap().runid, "first");
-    }
-
-    #[test]
-    fn missing_ledger_names_the_flag() {
-        let message = read_ledger(Path::new("/nowhere"), "first").unwrap_err().to_string();
-        assert!(message.starts_with("there is neither /nowhere/first/ledger.json nor "), "{message}");
-        assert!(message.ends_with("--results"), "{message}");
-    }
-
-    #[test]
-    fn run_that_has_not_ended_is_told() {
-        let parent = tempfile::tempdir().unwrap();
-        std::fs::create_dir(parent.path().join("first")).unwrap();
-        let message = read_ledger(parent.path(), "first").unwrap_err().to_string();
-        assert!(message.ends_with("ledger.json yet: the simulator writes it when the run ends"), "{message}");
-    }
-
-    #[test]
-    fn ledger_of_another_run_is_refused() {
-        let parent = tempfile::tempdir().unwrap();
-        write(&parent.path().join("ledger.json"), "other");
-        let message = read_ledger(parent.path(), "first").unwrap_err().to_string();
-        assert!(message.ends_with("ledger.json is of run other, not of first"), "{message}");
-    }
-
-    #[test]
-    fn broken_ledger_is_named() {
-        let parent = tempfile::tempdir().unwrap();
-        std::fs::write(parent.path().join("ledger.json"), "{").unwrap();
-        let message = format!("{:#}", read_ledger(parent.path(), "first").unwrap_err());
-        assert!(message.contains("ledger.json: EOF"), "{message}");
     }
 }

@@ -1,5 +1,6 @@
 //! What is wrong with a run, and which stage did it. Pure.
 
+use super::ids;
 use super::whereabouts::{Place, Places};
 use crate::console::count;
 use measurement::{AuditVerdict, Duplicate, SequenceSet};
@@ -7,18 +8,15 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Ranges of sequence numbers that are written out.
-const RANGES_SHOWN: usize = 20;
-
 /// What can be wrong with events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Violation {
-    /// Accepted and not queryable.
+    /// Accepted and not queryable, or accepted twice and queryable once.
     Lost,
-    /// Accepted and not queryable so far, which proves nothing while the query API does not see the whole run.
+    /// The same so far, which proves nothing while the query API does not see the whole run.
     Missing,
-    /// Queryable more than once.
+    /// Queryable more often than it was sent.
     Duplicated,
     /// Queryable, though it should not exist.
     Phantom,
@@ -26,6 +24,8 @@ pub enum Violation {
     DeadAndPresent,
     /// The counts contradict each other.
     Inconsistent,
+    /// What was compared is not the whole run, or not this run alone.
+    Doubtful,
 }
 
 /// Events with which the same is wrong.
@@ -39,12 +39,29 @@ pub struct Finding {
     pub events: u64,
     /// Which; empty where they have no numbers, fewer where not all were looked at.
     pub sequences: SequenceSet,
+    /// The first few of them by id, as the simulator makes ids.
+    pub ids: Vec<String>,
 }
 
-/// All that is wrong; `places` is where lost events were found, if Redis could be asked.
-pub(super) fn findings(verdict: &AuditVerdict, places: Option<&Places>) -> Vec<Finding> {
-    let mut findings = lost(verdict, places);
-    findings.extend(duplicated(verdict));
+/// All that is wrong with `run`; `places` is where lost events were found, if Redis could be asked.
+///
+/// Where ledger and rows cannot be compared, only what is missing all the same is told beside the reason.
+pub(super) fn findings(run: &str, verdict: &AuditVerdict, places: Option<&Places>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        verdict.doubts.iter().map(|doubt| unnumbered(Violation::Doubtful, doubt.clone(), 0)).collect();
+    findings.extend(lost(verdict, places));
+    if verdict.doubts.is_empty() {
+        findings.extend(duplicated(verdict));
+        findings.extend(misplaced(verdict));
+    }
+    for finding in &mut findings {
+        finding.ids = ids::first(run, &finding.sequences);
+    }
+    findings
+}
+
+/// What is where it should not be, and counts that cannot be right.
+fn misplaced(verdict: &AuditVerdict) -> Vec<Finding> {
     let sets = [
         (Violation::Phantom, "nobody sent it", &verdict.phantom_never_sent),
         (Violation::Phantom, "ingest-api stored what it refused", &verdict.phantom_refused),
@@ -54,42 +71,52 @@ pub(super) fn findings(verdict: &AuditVerdict, places: Option<&Places>) -> Vec<F
             &verdict.dead_and_present,
         ),
     ];
-    for (violation, stage, sequences) in sets {
-        findings.extend(finding(violation, stage, sequences.clone()));
-    }
+    let mut findings: Vec<Finding> = sets
+        .into_iter()
+        .filter_map(|(violation, stage, sequences)| finding(violation, stage, sequences.clone()))
+        .collect();
     if verdict.phantom_unnumbered > 0 {
-        findings.push(Finding {
-            violation: Violation::Phantom,
-            stage: "rows of the run have no sequence number, which the simulator always sends".into(),
-            events: verdict.phantom_unnumbered,
-            sequences: SequenceSet::new(),
-        });
+        let stage = "rows of the run have no sequence number, which the simulator always sends";
+        findings.push(unnumbered(Violation::Phantom, stage.into(), verdict.phantom_unnumbered));
     }
-    findings.extend(verdict.inconsistencies.iter().map(|inconsistency| Finding {
-        violation: Violation::Inconsistent,
-        stage: format!("query-api: {inconsistency}"),
-        events: 0,
-        sequences: SequenceSet::new(),
-    }));
+    findings.extend(
+        verdict.inconsistencies.iter().map(|inconsistency| {
+            unnumbered(Violation::Inconsistent, format!("query-api: {inconsistency}"), 0)
+        }),
+    );
     findings
 }
 
 fn lost(verdict: &AuditVerdict, places: Option<&Places>) -> Vec<Finding> {
     let violation = if verdict.incomplete.is_some() { Violation::Missing } else { Violation::Lost };
-    let Some(places) = places else {
-        let stage = "unknown, since redis could not be asked";
-        return finding(violation, stage, verdict.lost.clone()).into_iter().collect();
-    };
     let mut stages: BTreeMap<String, SequenceSet> = BTreeMap::new();
-    for sequence in places.looked_for.iter() {
-        stages.entry(stage(places.found.get(&sequence))).or_default().insert(sequence);
-    }
-    let not_looked_for = verdict.lost.difference(&places.looked_for);
-    if !not_looked_for.is_empty() {
+    let mut add = |stage: String, sequence| stages.entry(stage).or_default().insert(sequence);
+    let missing = verdict.lost.union(&verdict.lost_repeats);
+    if let Some(places) = places {
+        for sequence in places.looked_for.iter() {
+            if verdict.lost.contains(sequence) {
+                add(stage(places.furthest(sequence)), sequence);
+            } else {
+                add(format!("{ONE_OF_TWO}: {}", stage(places.last_of_several(sequence))), sequence);
+            }
+        }
+        let not_looked_for = missing.difference(&places.looked_for);
         stages.insert("not looked for, since there are so many".into(), not_looked_for);
+    } else {
+        stages.insert("unknown, since redis could not be asked".into(), missing);
     }
-    stages.into_iter().filter_map(|(stage, sequences)| finding(violation, &stage, sequences)).collect()
+    let mut findings: Vec<Finding> =
+        stages.into_iter().filter_map(|(stage, sequences)| finding(violation, &stage, sequences)).collect();
+    let unnamed = verdict.lost_repeats_total.saturating_sub(verdict.lost_repeats.len());
+    if unnamed > 0 {
+        let stage = format!("{ONE_OF_TWO}: so the counts say; query-api does not name so many");
+        findings.push(unnumbered(violation, stage, unnamed));
+    }
+    findings
 }
+
+/// Of an event that was sent twice on purpose and accepted twice.
+const ONE_OF_TWO: &str = "one of its two sendings";
 
 /// The stage that an event did not get through, by where it is.
 fn stage(place: Option<&Place>) -> String {
@@ -112,25 +139,17 @@ fn stage(place: Option<&Place>) -> String {
 }
 
 fn duplicated(verdict: &AuditVerdict) -> Vec<Finding> {
-    if verdict.duplicated == 0 {
-        return Vec::new();
-    }
     let mut stages: BTreeMap<&str, SequenceSet> = BTreeMap::new();
     for duplicate in &verdict.duplicates {
         stages.entry(repeating_stage(duplicate)).or_default().insert(duplicate.sequence);
     }
-    let named: u64 = stages.values().map(SequenceSet::len).sum();
     let mut findings: Vec<Finding> = stages
         .into_iter()
         .filter_map(|(stage, sequences)| finding(Violation::Duplicated, stage, sequences))
         .collect();
-    if let Some(unnamed) = verdict.duplicated.checked_sub(named).filter(|unnamed| *unnamed > 0) {
-        findings.push(Finding {
-            violation: Violation::Duplicated,
-            stage: "further ones that query-api does not name".into(),
-            events: unnamed,
-            sequences: SequenceSet::new(),
-        });
+    if verdict.duplicated_unnamed > 0 {
+        let stage = "further rows, of which query-api does not name the numbers";
+        findings.push(unnumbered(Violation::Duplicated, stage.into(), verdict.duplicated_unnamed));
     }
     findings
 }
@@ -152,7 +171,13 @@ fn repeating_stage(duplicate: &Duplicate) -> &'static str {
 
 fn finding(violation: Violation, stage: &str, sequences: SequenceSet) -> Option<Finding> {
     let events = sequences.len();
-    (events > 0).then(|| Finding { violation, stage: stage.to_owned(), events, sequences })
+    let finding = Finding { sequences, ..unnumbered(violation, stage.to_owned(), events) };
+    (events > 0).then_some(finding)
+}
+
+/// A finding of events whose numbers are not known.
+fn unnumbered(violation: Violation, stage: String, events: u64) -> Finding {
+    Finding { violation, stage, events, sequences: SequenceSet::new(), ids: Vec::new() }
 }
 
 impl fmt::Display for Finding {
@@ -164,150 +189,22 @@ impl fmt::Display for Finding {
             Violation::Phantom => "should not exist",
             Violation::DeadAndPresent => "dead-lettered and present",
             Violation::Inconsistent => return write!(formatter, "inconsistent: {}", self.stage),
+            Violation::Doubtful => return write!(formatter, "doubtful: {}", self.stage),
         };
         write!(formatter, "{} {violation}: {}", count(self.events), self.stage)?;
         if !self.sequences.is_empty() {
-            write!(formatter, "\n  sequence {}", ranges(&self.sequences))?;
+            write!(formatter, "\n  sequence {}", ids::ranges(&self.sequences))?;
+        }
+        if !self.ids.is_empty() {
+            write!(formatter, "\n  id {}", self.ids.join(", "))?;
+            let more = self.events.saturating_sub(self.ids.len() as u64);
+            if more > 0 {
+                write!(formatter, " and {} more", count(more))?;
+            }
         }
         Ok(())
     }
 }
 
-/// The first ranges: `1-7, 9, 12-20 and 3 more ranges`.
-fn ranges(sequences: &SequenceSet) -> String {
-    let mut all = sequences.ranges();
-    let shown: Vec<String> = all
-        .by_ref()
-        .take(RANGES_SHOWN)
-        .map(|range| match range.into_inner() {
-            (first, last) if first == last => first.to_string(),
-            (first, last) => format!("{first}-{last}"),
-        })
-        .collect();
-    match all.count() {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more ranges", shown.join(", ")),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use measurement::{Ledger, ObservedRun, audit};
-
-    fn numbers(ranges: &[[u64; 2]]) -> SequenceSet {
-        SequenceSet::from_ranges(ranges.iter().copied()).unwrap()
-    }
-
-    fn verdict(accepted: &[[u64; 2]], observed: ObservedRun) -> AuditVerdict {
-        let accepted = numbers(accepted);
-        audit(&Ledger { sent: accepted.clone(), accepted, ..Ledger::default() }, &observed)
-    }
-
-    fn observed(present: &[[u64; 2]]) -> ObservedRun {
-        let ranges = numbers(present);
-        ObservedRun {
-            events: ranges.len(),
-            distinct: ranges.len(),
-            ranges,
-            complete: true,
-            ..ObservedRun::default()
-        }
-    }
-
-    fn lines(findings: &[Finding]) -> Vec<String> {
-        findings.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn lost_events_are_grouped_by_the_stage_that_lost_them() {
-        let verdict = verdict(&[[1, 10]], observed(&[[1, 4]]));
-        let pending = || Place::Pending { consumer: "worker-1".into() };
-        let found =
-            BTreeMap::from([(5, pending()), (6, pending()), (8, Place::Published), (9, Place::Acknowledged)]);
-        let places = Places { looked_for: verdict.lost.clone(), found };
-        assert_eq!(
-            lines(&findings(&verdict, Some(&places))),
-            [
-                "2 lost: process-worker has not processed it: it is in events and was given to worker-1\n  sequence 5-6",
-                "1 lost: process-worker lost it: it is in events, acknowledged, and has no result\n  sequence 9",
-                "1 lost: query-api has not followed it: it is in results\n  sequence 8",
-                "2 lost: redis: it was confirmed, then lost, or trimmed after its retention\n  sequence 7, 10",
-            ]
-        );
-    }
-
-    #[test]
-    fn lost_events_are_named_also_where_redis_cannot_be_asked() {
-        let verdict = verdict(&[[1, 3]], observed(&[[1, 1]]));
-        let expected = ["2 lost: unknown, since redis could not be asked\n  sequence 2-3"];
-        assert_eq!(lines(&findings(&verdict, None)), expected);
-    }
-
-    #[test]
-    fn what_an_incomplete_observation_misses_is_not_called_lost() {
-        let run = ObservedRun { complete: false, ..observed(&[[1, 2]]) };
-        let verdict = verdict(&[[1, 3]], run);
-        let places =
-            Places { looked_for: verdict.lost.clone(), found: BTreeMap::from([(3, Place::Undelivered)]) };
-        let expected = "1 missing so far: process-worker has not processed it: it is in events and was given to no worker\n  sequence 3";
-        assert_eq!(lines(&findings(&verdict, Some(&places))), [expected]);
-    }
-
-    #[test]
-    fn duplicates_tell_whether_they_were_written_twice() {
-        let duplicate = |sequence, positions: [&str; 2]| Duplicate {
-            sequence,
-            positions: positions.map(str::to_owned).to_vec(),
-        };
-        let duplicates = vec![duplicate(1, ["5-0.0", "6-0.0"]), duplicate(2, ["5-0.1", "5-0.2"])];
-        let run = ObservedRun { events: 6, duplicates, duplicates_total: 3, ..observed(&[[1, 3]]) };
-        assert_eq!(
-            lines(&findings(&verdict(&[[1, 3]], run), None)),
-            [
-                "1 duplicated: ingest-api wrote it to the stream more than once\n  sequence 1",
-                "1 duplicated: it is in one stream entry more than once: sent so, or written so by ingest-api\n  sequence 2",
-                "1 duplicated: further ones that query-api does not name",
-            ]
-        );
-    }
-
-    #[test]
-    fn events_that_should_not_exist_are_named() {
-        let run = ObservedRun { unnumbered: 2, events: 5, ..observed(&[[1, 3]]) };
-        let ledger = Ledger {
-            sent: numbers(&[[1, 2]]),
-            accepted: numbers(&[[1, 1]]),
-            refused: numbers(&[[2, 2]]),
-            ..Ledger::default()
-        };
-        assert_eq!(
-            lines(&findings(&audit(&ledger, &run), None)),
-            [
-                "1 should not exist: nobody sent it\n  sequence 3",
-                "1 should not exist: ingest-api stored what it refused\n  sequence 2",
-                "2 should not exist: rows of the run have no sequence number, which the simulator always sends",
-            ]
-        );
-    }
-
-    #[test]
-    fn contradicting_counts_are_told() {
-        let run = ObservedRun { distinct: 9, ..observed(&[[1, 3]]) };
-        let findings = findings(&verdict(&[[1, 3]], run), None);
-        assert!(findings.iter().all(|finding| finding.violation == Violation::Inconsistent), "{findings:?}");
-        assert!(findings[0].to_string().starts_with("inconsistent: query-api: "), "{findings:?}");
-    }
-
-    #[test]
-    fn nothing_is_wrong_with_a_run_that_held() {
-        assert!(findings(&verdict(&[[1, 3]], observed(&[[1, 3]])), None).is_empty());
-    }
-
-    #[test]
-    fn only_the_first_ranges_are_written() {
-        let many: SequenceSet = (0..50).map(|number| number * 2).collect();
-        let text = ranges(&many);
-        assert!(text.starts_with("0, 2, 4, ") && text.ends_with(", 38 and 30 more ranges"), "{text}");
-    }
-}
+mod tests;

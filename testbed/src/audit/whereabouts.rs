@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use events::entry::{EventsEntry, ResultsEntry};
-use events::{EntryId, Event, GROUP, Keys};
+use events::{EntryId, Event, GROUP, Keys, Position};
 use measurement::SequenceSet;
 use redis::aio::MultiplexedConnection;
 use redis::streams::StreamInfoGroupsReply;
@@ -19,7 +19,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most events that are looked for: what the first hundred thousand have in common, the others have too.
 const LOOKED_FOR_MAX: usize = 100_000;
 
-/// Where one event is. The order is by how far it came: the furthest place counts.
+/// Where one copy of an event is. The order is by how far it came.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// In `events`, given to no worker yet.
@@ -45,8 +45,30 @@ pub(super) enum Place {
 pub(super) struct Places {
     /// The events that were looked for: all, or the first of very many.
     pub(super) looked_for: SequenceSet,
-    /// Where they are.
-    pub(super) found: BTreeMap<u64, Place>,
+    /// The furthest place of every copy of them: an event that was accepted twice has two.
+    pub(super) copies: BTreeMap<u64, BTreeMap<Position, Place>>,
+}
+
+impl Places {
+    /// The place of the copy that came furthest.
+    pub(super) fn furthest(&self, sequence: u64) -> Option<&Place> {
+        self.copies.get(&sequence)?.values().max()
+    }
+
+    /// The place of the copy that came least far, where there are several.
+    pub(super) fn last_of_several(&self, sequence: u64) -> Option<&Place> {
+        self.copies.get(&sequence).filter(|copies| copies.len() > 1)?.values().min()
+    }
+
+    fn add(&mut self, copies: Vec<(u64, Position)>, place: &Place) {
+        for (sequence, position) in copies {
+            let copies = self.copies.entry(sequence).or_default();
+            let furthest = copies.entry(position).or_insert_with(|| place.clone());
+            if *furthest < *place {
+                *furthest = place.clone();
+            }
+        }
+    }
 }
 
 /// Fields of a stream entry.
@@ -55,6 +77,7 @@ type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 struct Search<'a> {
     connection: MultiplexedConnection,
     run: &'a str,
+    partition: u8,
     places: Places,
 }
 
@@ -70,8 +93,10 @@ pub(super) async fn find(
 ) -> anyhow::Result<Places> {
     let connection = redis.connect_once(RESPONSE_TIMEOUT).await?;
     let looked_for = sequences.iter().take(LOOKED_FOR_MAX).collect();
-    let mut search = Search { connection, run, places: Places { looked_for, found: BTreeMap::new() } };
-    for keys in Keys::all(partitions) {
+    let mut search =
+        Search { connection, run, partition: 0, places: Places { looked_for, copies: BTreeMap::new() } };
+    for (partition, keys) in (0..=u8::MAX).zip(Keys::all(partitions)) {
+        search.partition = partition;
         search.look_in_events(&keys).await.with_context(|| keys.events.clone())?;
         search.look_in_results(&keys).await.with_context(|| keys.results.clone())?;
         search.look_in_dead(&keys).await.with_context(|| keys.dead.clone())?;
@@ -87,7 +112,7 @@ impl Search<'_> {
             for (id, fields) in page {
                 // An entry that is not one of ours cannot hold what is looked for.
                 let Ok(entry) = EventsEntry::decode(&borrowed(&fields)) else { continue };
-                let wanted: Vec<u64> = entry.lines().filter_map(|line| self.wanted(line)).collect();
+                let wanted = self.wanted(id, entry.lines());
                 if wanted.is_empty() {
                     continue;
                 }
@@ -96,7 +121,7 @@ impl Search<'_> {
                     None if delivered.is_none_or(|delivered| id > delivered) => Place::Undelivered,
                     None => Place::Acknowledged,
                 };
-                self.found(wanted, &place);
+                self.places.add(wanted, &place);
             }
             from = next;
         }
@@ -110,9 +135,10 @@ impl Search<'_> {
                 let Ok(entry) = ResultsEntry::decode(&borrowed(&fields)) else { continue };
                 // An event without an outcome stands here only beside others; it is in `dead`.
                 let published =
-                    entry.events.lines().zip(&entry.outcomes).filter(|(_, outcome)| outcome.is_some());
-                let wanted: Vec<u64> = published.filter_map(|(line, _)| self.wanted(line)).collect();
-                self.found(wanted, &Place::Published);
+                    |index: u16| entry.outcomes.get(usize::from(index)).is_some_and(Option::is_some);
+                let mut wanted = self.wanted(entry.id, entry.events.lines());
+                wanted.retain(|(_, position)| published(position.index));
+                self.places.add(wanted, &Place::Published);
             }
             from = next;
         }
@@ -129,28 +155,33 @@ impl Search<'_> {
                     String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
                 };
                 let (event, reason) = (field(b"event"), field(b"reason"));
-                let wanted: Vec<u64> = event.lines().filter_map(|line| self.wanted(line)).collect();
-                self.found(wanted, &Place::Dead { reason });
+                let unnamed = Position::new(EntryId::ZERO, self.partition, 0);
+                let position = field(b"position").parse::<Position>().unwrap_or(unnamed);
+                let copies = self.wanted(position.entry, event.lines());
+                // The bytes of one event, or of a whole entry.
+                let at = |index: u16| Position { index: position.index.saturating_add(index), ..position };
+                let copies = copies.into_iter().map(|(sequence, line)| (sequence, at(line.index))).collect();
+                self.places.add(copies, &Place::Dead { reason });
             }
             from = next;
         }
         Ok(())
     }
 
+    /// The events of an entry that are looked for.
+    fn wanted<'b>(&self, entry: EntryId, lines: impl Iterator<Item = &'b str>) -> Vec<(u64, Position)> {
+        let position = |index| Position::new(entry, self.partition, index);
+        (0..)
+            .zip(lines)
+            .filter_map(|(index, line)| Some((self.wanted_sequence(line)?, position(index))))
+            .collect()
+    }
+
     /// The number of an event of the run that is looked for.
-    fn wanted(&self, line: &str) -> Option<u64> {
+    fn wanted_sequence(&self, line: &str) -> Option<u64> {
         let event = Event::parse(line).ok()?;
         let sequence = event.sequence.filter(|_| event.runid.as_deref() == Some(self.run))?;
         self.places.looked_for.contains(sequence).then_some(sequence)
-    }
-
-    fn found(&mut self, sequences: Vec<u64>, place: &Place) {
-        for sequence in sequences {
-            let furthest = self.places.found.entry(sequence).or_insert_with(|| place.clone());
-            if *furthest < *place {
-                *furthest = place.clone();
-            }
-        }
     }
 
     /// Up to [`PAGE_ENTRIES`] entries from `from` on, and where the next page begins; `None` at the end.

@@ -17,9 +17,9 @@ pub(super) const AUDIT_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 0 the audit holds, 2 it is violated, 1 it could not be carried out.")]
 pub struct AuditArgs {
-    /// The run, as the simulator named it
+    /// The run, as the simulator named it; the one in the results that ended last where none is given
     #[arg(long, value_name = "ID")]
-    run: String,
+    run: Option<String>,
     /// The simulator's directory of results, or that of the run
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,

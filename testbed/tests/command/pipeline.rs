@@ -17,6 +17,25 @@ fn part(parts: &[(String, u32)], name: &str) -> u32 {
     parts.iter().find(|(one, _)| one == name).unwrap().1
 }
 
+/// Sends a hundred events as run-1 to the testbed that has these ports.
+async fn simulate(ports: &[String], results: &Path) {
+    let ingest = format!("http://127.0.0.1:{}", port(ports, "--ingest-port"));
+    let mut command = tokio::process::Command::new(services().join("simulator"));
+    command.args(["run", "--rate", "100", "--duration", "1s", "--run-id", "run-1", "--target", &ingest]);
+    let output = command.arg("--results").arg(results).output().await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Audits run-1 there: exit code and report.
+async fn audit(ports: &[String], results: &Path) -> (i32, String) {
+    let query = format!("http://127.0.0.1:{}", port(ports, "--query-port"));
+    let redis = format!("redis://127.0.0.1:{}", port(ports, "--redis-port"));
+    let from = ["--results", results.to_str().unwrap(), "--query-url", &query, "--redis-url", &redis];
+    let arguments = [&["audit", "--run", "run-1", "--drain-timeout-s", "1"][..], &from].concat();
+    let (code, stdout, _) = Testbed::run(&arguments).await;
+    (code, stdout)
+}
+
 #[tokio::test]
 async fn demo_proves_that_nothing_was_lost_and_leaves_nothing() {
     services();
@@ -95,28 +114,9 @@ async fn audit_names_the_worker_that_died_as_the_stage() {
     let testbed = up(directory.path(), &ports, &[]);
     testbed.says("ready 4/4").await;
     kill(part(&running(directory.path(), 4).await, "process-worker"), Signal::KILL);
-    let url = |flag| format!("http://127.0.0.1:{}", port(&ports, flag));
-    let (ingest, query) = (url("--ingest-port"), url("--query-port"));
-    let redis = format!("redis://127.0.0.1:{}", port(&ports, "--redis-port"));
-    let results = directory.path().join("results").display().to_string();
-    let load = [
-        "--target",
-        &ingest,
-        "--rate",
-        "100",
-        "--duration",
-        "1s",
-        "--run-id",
-        "run-1",
-        "--results",
-        &results,
-    ];
-    let simulator =
-        tokio::process::Command::new(services().join("simulator")).args(load).output().await.unwrap();
-    assert!(simulator.status.success(), "{simulator:?}");
-    let from =
-        ["--results", &results, "--query-url", &query, "--redis-url", &redis, "--drain-timeout-s", "1"];
-    let (code, stdout, _) = Testbed::run(&[&["audit", "--run", "run-1"][..], &from].concat()).await;
+    let results = directory.path().join("results");
+    simulate(&ports, &results).await;
+    let (code, stdout) = audit(&ports, &results).await;
     // Not violated: what nobody has processed is not lost yet.
     assert_eq!(code, 1, "{stdout}");
     assert!(stdout.contains("100 sent, 100 accepted, 0 queryable, 100 lost"), "{stdout}");
@@ -128,6 +128,25 @@ async fn audit_names_the_worker_that_died_as_the_stage() {
         stdout.contains("note: the pipeline has not drained within 1 s: 100 accepted events"),
         "{stdout}"
     );
+}
+
+#[tokio::test]
+async fn audit_explains_that_two_runs_had_one_id() {
+    let (directory, ports) = (tempfile::tempdir().unwrap(), ports());
+    let testbed = up(directory.path(), &ports, &[]);
+    testbed.says("ready 4/4").await;
+    let [first, second] = ["first", "second"].map(|name| directory.path().join(name));
+    simulate(&ports, &first).await;
+    let (code, stdout) = audit(&ports, &first).await;
+    assert_eq!(code, 0, "{stdout}");
+    simulate(&ports, &second).await;
+    for (results, told) in [(first, "the run id was used again: "), (second, "the run id was used before: ")]
+    {
+        let (code, stdout) = audit(&ports, &results).await;
+        assert_eq!(code, 1, "{stdout}");
+        assert!(stdout.contains(&format!("\nthe audit cannot say: {told}")), "{stdout}");
+        assert!(!stdout.contains("ingest-api"), "nobody else is blamed: {stdout}");
+    }
 }
 
 #[tokio::test]

@@ -123,7 +123,8 @@ async fn second_interrupt_kills_what_does_not_stop() {
 
 #[tokio::test]
 async fn wrong_arguments_exit_with_64() {
-    for arguments in [&["up", "--partitions", "257"][..], &["up", "--work", "sleep"], &["audit"], &["dance"]]
+    for arguments in
+        [&["up", "--partitions", "257"][..], &["up", "--work", "sleep"], &["audit", "--run"], &["dance"]]
     {
         let (code, _, stderr) = Testbed::run(arguments).await;
         assert_eq!(code, 64, "{arguments:?}: {stderr}");

@@ -59,9 +59,13 @@ impl Streams {
     }
 
     async fn dead(&mut self, sequence: u64, reason: &str) {
+        self.dead_at("1-0.0@1".into(), sequence, reason).await;
+    }
+
+    async fn dead_at(&mut self, position: String, sequence: u64, reason: &str) {
         let event = event(RUN, sequence);
         let dead = DeadEntry {
-            position: "1-0.0@1".into(),
+            position,
             reason,
             deliveries: 3,
             worker: "worker-1",
@@ -91,9 +95,14 @@ impl Streams {
     }
 }
 
-async fn places(server: &RedisServer, sequences: &[u64]) -> BTreeMap<u64, Place> {
+async fn all_copies(server: &RedisServer, sequences: &[u64]) -> Places {
     let sequences = sequences.iter().copied().collect();
-    find(&server.config(), 2, RUN, &sequences).await.unwrap().found
+    find(&server.config(), 2, RUN, &sequences).await.unwrap()
+}
+
+async fn places(server: &RedisServer, sequences: &[u64]) -> BTreeMap<u64, Place> {
+    let found = all_copies(server, sequences).await;
+    found.copies.keys().map(|sequence| (*sequence, found.furthest(*sequence).unwrap().clone())).collect()
 }
 
 #[tokio::test]
@@ -129,13 +138,27 @@ async fn only_what_is_looked_for_is_found() {
 }
 
 #[tokio::test]
-async fn furthest_place_of_an_event_that_was_sent_twice_counts() {
+async fn copies_of_an_event_that_was_sent_twice_are_told_apart() {
     let server = RedisServer::start().await;
     let mut streams = Streams::of(&server).await;
-    let first = streams.events(&[1]).await;
-    streams.results(first, &[1], vec![Some(Outcome::default())]).await;
+    let first = streams.events(&[1, 2]).await;
+    streams.results(first, &[1, 2], vec![Some(Outcome::default()); 2]).await;
     streams.events(&[1]).await;
-    assert_eq!(places(&server, &[1]).await, BTreeMap::from([(1, Place::Published)]));
+    let places = all_copies(&server, &[1, 2]).await;
+    assert_eq!(places.furthest(1), Some(&Place::Published));
+    assert_eq!(places.last_of_several(1), Some(&Place::Undelivered));
+    assert_eq!(places.last_of_several(2), None);
+}
+
+#[tokio::test]
+async fn dead_letter_is_the_copy_that_its_position_names() {
+    let server = RedisServer::start().await;
+    let mut streams = Streams::of(&server).await;
+    let id = streams.events(&[6]).await;
+    streams.dead_at(format!("{id}.0@1"), 6, "too often").await;
+    let places = all_copies(&server, &[6]).await;
+    assert_eq!(places.copies[&6].len(), 1, "{places:?}");
+    assert_eq!(places.furthest(6), Some(&Place::Dead { reason: "too often".into() }));
 }
 
 #[tokio::test]
