@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use self::kernel::Kernel;
+pub use self::kernel::Kernel;
 use crate::metrics::{Metric, Readings, Registry};
 
 /// Short against what people look at; some drivers take milliseconds for each processor's frequency.

@@ -85,11 +85,18 @@ pub enum Metric {
     SimulatorEventsRefused,
     SimulatorEventsUnknown,
     SimulatorEventsUnsent,
+    SimulatorEventsRepeated,
+    SimulatorEventsMalformed,
+    SimulatorRequestsLate,
     SimulatorRequestsInFlight,
+    SimulatorConnections,
+    SimulatorRatePlanned,
+    SimulatorProbes,
     SimulatorPhase,
     SimulatorResponseDuration,
     SimulatorServiceDuration,
     SimulatorSendLateness,
+    SimulatorProbeDuration,
 }
 
 /// How a metric behaves.
@@ -164,6 +171,7 @@ impl Spec {
             "By" => "_bytes",
             "Hz" => "_hertz",
             "Cel" => "_celsius",
+            "{event}/s" => "_per_second",
             _ => "",
         };
         let total = if self.kind == Kind::Counter { "_total" } else { "" };
@@ -186,14 +194,14 @@ mod tests {
             assert_eq!(spec.metric as usize, index, "{}", spec.name);
             assert_eq!(spec.metric.spec().name, spec.name);
         }
-        assert_eq!(Metric::SimulatorSendLateness as usize, SPECS.len() - 1);
+        assert_eq!(Metric::SimulatorProbeDuration as usize, SPECS.len() - 1);
     }
 
     #[test]
     fn names_are_unique_and_counts_have_annotated_units() {
         for (index, spec) in SPECS.iter().enumerate() {
             assert!(SPECS[..index].iter().all(|other| other.name != spec.name), "{} twice", spec.name);
-            let known = matches!(spec.unit, "s" | "By" | "Hz" | "Cel")
+            let known = matches!(spec.unit, "s" | "By" | "Hz" | "Cel" | "{event}/s")
                 || (spec.unit.starts_with('{') && spec.unit.ends_with('}'));
             assert!(known, "{}: unit {}", spec.name, spec.unit);
         }
@@ -214,5 +222,6 @@ mod tests {
         assert_eq!(Metric::CacheWalSize.prometheus_name(), "cache_wal_size_bytes");
         assert_eq!(Metric::HttpRequestDuration.prometheus_name(), "http_server_request_duration_seconds");
         assert_eq!(Metric::QueryCaughtUp.prometheus_name(), "query_caught_up");
+        assert_eq!(Metric::SimulatorRatePlanned.prometheus_name(), "simulator_rate_planned_per_second");
     }
 }

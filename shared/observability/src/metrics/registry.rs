@@ -286,6 +286,10 @@ impl Gauge {
     pub fn set(&self, value: f64) {
         self.0.store(value.to_bits(), Ordering::Relaxed);
     }
+
+    pub fn get(&self) -> f64 {
+        f64::from_bits(self.0.load(Ordering::Relaxed))
+    }
 }
 
 fn check(metric: Metric, kind: Kind, labels: &[(&'static str, &str)]) {
@@ -353,5 +357,15 @@ mod tests {
         let summary = &registry.snapshot().histograms["cache.commit.duration"];
         assert!((summary.p50.expect("recorded") - 0.05).abs() < 0.001, "{summary:?}");
         assert_eq!(summary.count, 100);
+    }
+    #[test]
+    fn durations_counted_elsewhere_weigh_as_if_recorded_one_by_one() {
+        let registry = Registry::new();
+        let histogram = registry.histogram(Metric::SimulatorResponseDuration, &[]);
+        histogram.record_counted([(Duration::from_millis(1), 90), (Duration::from_millis(9), 10)]);
+        let summary = &registry.snapshot().histograms["simulator.response.duration"];
+        assert_eq!(summary.count, 100);
+        assert!((summary.p50.expect("recorded") - 0.001).abs() < 0.0001, "{summary:?}");
+        assert!((summary.p99.expect("recorded") - 0.009).abs() < 0.0002, "{summary:?}");
     }
 }

@@ -15,19 +15,20 @@ const FIRMWARE_REASONS: [&str; 4] = ["under_voltage", "frequency_capped", "throt
 /// Thermal zones that are read at most; a phone's board has dozens.
 const ZONES_MAX: usize = 64;
 
-/// Reads below a root directory.
+/// Reads below a root directory. What a machine does not have, or what is not understood, is left out.
 #[derive(Clone, Debug)]
-pub(super) struct Kernel {
+pub struct Kernel {
     root: PathBuf,
 }
 
 impl Kernel {
-    pub(super) fn new(root: &Path) -> Self {
+    /// Of the machine whose `/proc` and `/sys` are below `root`.
+    pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
     /// Processor time since the start of the machine, by mode, all processors together.
-    pub(super) fn cpu_seconds(&self) -> Vec<(&'static str, f64)> {
+    pub fn cpu_seconds(&self) -> Vec<(&'static str, f64)> {
         let stat = self.text("proc/stat").unwrap_or_default();
         let Some(all) = stat.lines().find_map(|line| line.strip_prefix("cpu ")) else { return Vec::new() };
         let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
@@ -40,7 +41,7 @@ impl Kernel {
     }
 
     /// The frequency of each logical processor that has a driver for it.
-    pub(super) fn frequencies_hz(&self) -> Vec<(String, f64)> {
+    pub fn frequencies_hz(&self) -> Vec<(String, f64)> {
         let of = |(number, path): (u32, PathBuf)| {
             let khz: f64 = number_in(&path.join("cpufreq/scaling_cur_freq"))?;
             Some((number.to_string(), khz * 1e3))
@@ -49,7 +50,7 @@ impl Kernel {
     }
 
     /// The temperature of each thermal zone. Zones of the same type are numbered.
-    pub(super) fn temperatures_celsius(&self) -> Vec<(String, f64)> {
+    pub fn temperatures_celsius(&self) -> Vec<(String, f64)> {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let mut temperatures = Vec::new();
         for (_, path) in self.numbered("sys/class/thermal", "thermal_zone").into_iter().take(ZONES_MAX) {
@@ -91,9 +92,10 @@ impl Kernel {
         Some(flags.map(|(bit, reason)| (reason, f64::from(bits >> bit & 1))).collect())
     }
 
-    /// How long some or all tasks have waited for a resource since the start of the machine.
+    /// How long some or all tasks have waited for a resource since the start of the machine: resource, `some` or `full`,
+    /// seconds.
     /// Source: <https://docs.kernel.org/accounting/psi.html>.
-    pub(super) fn pressure_seconds(&self) -> Vec<(&'static str, &'static str, f64)> {
+    pub fn pressure_seconds(&self) -> Vec<(&'static str, &'static str, f64)> {
         let mut readings = Vec::new();
         for resource in ["cpu", "memory", "io"] {
             let text = self.text(&format!("proc/pressure/{resource}")).unwrap_or_default();
@@ -108,7 +110,8 @@ impl Kernel {
         readings
     }
 
-    pub(super) fn memory_available_bytes(&self) -> Option<f64> {
+    /// Memory that programs can still have without swapping.
+    pub fn memory_available_bytes(&self) -> Option<f64> {
         let text = self.text("proc/meminfo")?;
         let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
         let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

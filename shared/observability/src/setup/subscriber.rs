@@ -34,7 +34,7 @@ pub(super) fn start(
     let level = log::reloadable(&args.log_level).map_err(|error| setting("LOG_LEVEL", error.to_string()))?;
     let writer = match output {
         LogOutput::Stdout => BoxMakeWriter::new(std::io::stdout),
-        LogOutput::Stderr => BoxMakeWriter::new(std::io::stderr),
+        LogOutput::Stderr => BoxMakeWriter::new(|| log::Console),
     };
     // The limit is outermost: what it refuses reaches neither output.
     tracing_subscriber::registry()

@@ -42,6 +42,16 @@ pub const CLOUDEVENTS_EVENT_TYPE: &str = "cloudevents.event_type";
 pub const RUN_ID: &str = crate::RUN_ID;
 /// The sender's count within the run.
 pub const SEQUENCE: &str = "testbed.sequence";
+/// The phase of the run, as the workload names it.
+pub const PHASE: &str = "testbed.phase";
+/// Events that came due.
+pub const EVENTS_PLANNED: &str = "testbed.events.planned";
+/// Events whose request was started.
+pub const EVENTS_SENT: &str = "testbed.events.sent";
+/// Events answered with 202.
+pub const EVENTS_ACCEPTED: &str = "testbed.events.accepted";
+/// Sent events a second.
+pub const EVENTS_SENT_RATE: &str = "testbed.events.sent_rate";
 /// From the intended to the actual send time.
 pub const SEND_LATENESS: &str = "testbed.send.lateness";
 /// How the entry came: `new`, `drained` (the worker's own, after a start or an error), `claimed` (of a worker that is

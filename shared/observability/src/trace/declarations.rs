@@ -5,6 +5,7 @@ use super::attribute as a;
 /// A span; [`SpanName::spec`] describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SpanName {
+    SimulatorPhase,
     SimulatorRequest,
     IngestRequest,
     IngestSend,
@@ -71,6 +72,25 @@ const PROCESS: &[(&str, &str)] =
 
 /// All spans, in the order of [`SpanName`] and of an event's way.
 pub static SPANS: &[SpanSpec] = &[
+    SpanSpec {
+        name: SpanName::SimulatorPhase,
+        pattern: "phase {}",
+        about: "phase",
+        kind: Kind::Internal,
+        service: "simulator",
+        parent: "none, and requests are no children of it: their traces are those of their events",
+        links: "",
+        constants: &[],
+        attributes: &[
+            a::RUN_ID,
+            a::PHASE,
+            a::EVENTS_PLANNED,
+            a::EVENTS_SENT,
+            a::EVENTS_ACCEPTED,
+            a::EVENTS_SENT_RATE,
+        ],
+        description: "one phase of a run, from its first to its last intended send time; never left out by the sampler",
+    },
     SpanSpec {
         name: SpanName::SimulatorRequest,
         pattern: "POST",

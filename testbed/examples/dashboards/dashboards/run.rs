@@ -16,6 +16,7 @@ pub(crate) fn dashboard() -> Dashboard {
         .annotation("Phases", &format!("{phase} == 1"), "{{testbed_run_id}}: {{phase}}")
         .row("Ledger", ledger())
         .row("Load", load())
+        .row("Probes and faults", probes_and_faults())
         .row("Pipeline meanwhile", pipeline())
         .folded_row("Traces and logs", traces_and_logs())
 }
@@ -73,17 +74,19 @@ fn ledger() -> Vec<Panel> {
     ]
 }
 
+/// A panel with the median and the slow end of each run.
+fn quantiles(panel: Panel, metric: Metric) -> Panel {
+    [(0.5, "median"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")].into_iter().fold(
+        panel,
+        |panel, (quantile, name)| {
+            let expression = series(metric).quantile(quantile, &["testbed_run_id"]);
+            panel.query(&expression, &format!("{{{{testbed_run_id}}}} {name}"))
+        },
+    )
+}
+
 fn load() -> Vec<Panel> {
     let run = &["testbed_run_id"];
-    let quantiles = |panel: Panel, metric: Metric| {
-        [(0.5, "median"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")].into_iter().fold(
-            panel,
-            |panel, (quantile, name)| {
-                panel
-                    .query(&series(metric).quantile(quantile, run), &format!("{{{{testbed_run_id}}}} {name}"))
-            },
-        )
-    };
     vec![
         Panel::states("Phase", "The phase that the run is in. Compare only values of the same phase.")
             .query(
@@ -92,7 +95,11 @@ fn load() -> Vec<Panel> {
             )
             .words("no", "in this phase")
             .size(24, 4),
-        Panel::lines("Events a second", "What was sent, and what came of it.")
+        Panel::lines("Events a second", "What was planned and sent, and what came of it.")
+            .query(
+                &or_zero(&series(Metric::SimulatorRatePlanned).sum(run)),
+                "{{testbed_run_id}} planned",
+            )
             .query(&series(Metric::SimulatorEventsSent).sum_rate(run), "{{testbed_run_id}} sent")
             .query(&series(Metric::SimulatorEventsAccepted).sum_rate(run), "{{testbed_run_id}} accepted")
             .query(
@@ -128,15 +135,56 @@ fn load() -> Vec<Panel> {
             "Requests in flight",
             "Requests without an answer. At the number of connections: the server is the bound.",
         )
-        .query(&series(Metric::SimulatorRequestsInFlight).sum(run), "{{testbed_run_id}}"),
+        .query(&series(Metric::SimulatorRequestsInFlight).sum(run), "{{testbed_run_id}} in flight")
+        .query(&series(Metric::SimulatorConnections).sum(run), "{{testbed_run_id}} connections"),
         quantiles(
             Panel::lines("Lateness", "From the intended to the actual send time."),
             Metric::SimulatorSendLateness,
         )
         .unit("s")
         .logarithmic(),
+        Panel::lines(
+            "Late and unsent",
+            "Requests sent over 1 ms after their time, and events that were never sent. Above 0 the simulator or its \
+                connections are a bottleneck.",
+        )
+        .query(&series(Metric::SimulatorRequestsLate).sum_rate(run), "{{testbed_run_id}} late requests")
+        .query(&series(Metric::SimulatorEventsUnsent).sum_rate(run), "{{testbed_run_id}} unsent events")
+        .unit("cps"),
         Panel::heat_map("Response, distribution", "The whole distribution of the response time.")
             .query(&series(Metric::SimulatorResponseDuration).heat(), "{{le}}"),
+    ]
+}
+
+/// What only some runs have.
+fn probes_and_faults() -> Vec<Panel> {
+    let outcome = &["testbed_run_id", "outcome"];
+    let by_outcome = |name: &str| format!("{{{{testbed_run_id}}}} {name} {{{{outcome}}}}");
+    vec![
+        quantiles(
+            Panel::lines(
+                "Accepted to queryable",
+                "From the answer that accepted an event until the query API has it, seen by probes from outside: no \
+                    clocks are compared. Empty in a run without probes.",
+            ),
+            Metric::SimulatorProbeDuration,
+        )
+        .unit("s")
+        .logarithmic(),
+        Panel::lines(
+            "Probes",
+            "What became of them. Unseen: accepted, and not queryable in time. Skipped: there was no room.",
+        )
+        .query(&series(Metric::SimulatorProbes).sum_rate(outcome), "{{testbed_run_id}} {{outcome}}")
+        .unit("cps"),
+        Panel::lines(
+            "Faults on purpose",
+            "Events that were sent once more, and malformed ones. A malformed one that is accepted is a fault of the \
+                receiver.",
+        )
+        .query(&series(Metric::SimulatorEventsRepeated).sum_rate(outcome), &by_outcome("repeated"))
+        .query(&series(Metric::SimulatorEventsMalformed).sum_rate(outcome), &by_outcome("malformed"))
+        .unit("eps"),
     ]
 }
 
@@ -181,6 +229,6 @@ fn pipeline() -> Vec<Panel> {
 
 fn traces_and_logs() -> Vec<Panel> {
     let description = "Sampled requests that took longer than 50 ms, from the simulator's side.";
-    let expression = r#"{ resource.testbed.run.id =~ "$run" && duration > 50ms }"#;
+    let expression = r#"{ resource.testbed.run.id =~ "$run" && kind = client && duration > 50ms }"#;
     vec![Panel::traces("Slowest requests of the run", description, expression).size(12, 10), warnings()]
 }

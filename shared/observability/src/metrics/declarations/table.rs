@@ -17,7 +17,7 @@ const PIPELINE: Names = &["ingest-api", "process-worker", "query-api"];
 const ALL: Names = &["ingest-api", "process-worker", "query-api", "simulator"];
 
 #[rustfmt::skip]
-pub(super) static SPECS: [Spec; 83] = [
+pub(super) static SPECS: [Spec; 90] = [
     // HTTP
     histogram(M::HttpRequestDuration, "http.server.request.duration", "s", HTTP, SERVERS, P::OnOccurrence, "time from the request's head to the response's head"),
     gauge(M::HttpRequestsActive, "http.server.active_requests", "{request}", NONE, SERVERS, P::FromStart, "requests that have no response's head yet"),
@@ -101,16 +101,23 @@ pub(super) static SPECS: [Spec; 83] = [
     counter(M::LogLines, "log.lines", "{line}", &["level"], ALL, P::FromStart, "lines written to the log"),
     counter(M::LogLinesSuppressed, "log.lines.suppressed", "{line}", NONE, ALL, P::FromStart, "lines left out because the log's rate limit was reached"),
     // simulator
-    counter(M::SimulatorEventsSent, "simulator.events.sent", "{event}", NONE, SIMULATOR, P::FromStart, "events whose request was started"),
+    counter(M::SimulatorEventsSent, "simulator.events.sent", "{event}", NONE, SIMULATOR, P::FromStart, "events whose request was started, repeated and malformed ones not among them"),
     counter(M::SimulatorEventsAccepted, "simulator.events.accepted", "{event}", NONE, SIMULATOR, P::FromStart, "events answered with 202"),
-    counter(M::SimulatorEventsRefused, "simulator.events.refused", "{event}", &["http.response.status_code"], SIMULATOR, P::OnOccurrence, "events refused by the server"),
-    counter(M::SimulatorEventsUnknown, "simulator.events.unknown", "{event}", &["error.type"], SIMULATOR, P::OnOccurrence, "events whose fate the client does not know"),
+    counter(M::SimulatorEventsRefused, "simulator.events.refused", "{event}", &["http.response.status_code"], SIMULATOR, P::OnOccurrence, "events refused by the server, repeated and malformed ones among them"),
+    counter(M::SimulatorEventsUnknown, "simulator.events.unknown", "{event}", &["error.type"], SIMULATOR, P::OnOccurrence, "events whose fate the client does not know, repeated and malformed ones among them"),
     counter(M::SimulatorEventsUnsent, "simulator.events.unsent", "{event}", NONE, SIMULATOR, P::FromStart, "planned events that were never sent"),
+    counter(M::SimulatorEventsRepeated, "simulator.events.repeated", "{event}", &["outcome"], SIMULATOR, P::FromStart, "events that were sent once more on purpose, and what became of that"),
+    counter(M::SimulatorEventsMalformed, "simulator.events.malformed", "{event}", &["outcome"], SIMULATOR, P::FromStart, "events of requests that were malformed on purpose, and what became of them"),
+    counter(M::SimulatorRequestsLate, "simulator.requests.late", "{request}", NONE, SIMULATOR, P::FromStart, "requests sent over 1 ms after their intended send time"),
     gauge(M::SimulatorRequestsInFlight, "simulator.requests.in_flight", "{request}", NONE, SIMULATOR, P::FromStart, "requests without an answer yet"),
+    gauge(M::SimulatorConnections, "simulator.connections", "{connection}", NONE, SIMULATOR, P::FromStart, "connections to the receiver that are up"),
+    gauge(M::SimulatorRatePlanned, "simulator.rate.planned", "{event}/s", NONE, SIMULATOR, P::OnOccurrence, "events a second that the schedule wants of this process now; not in a closed loop or a replay"),
+    counter(M::SimulatorProbes, "simulator.probes", "{probe}", &["outcome"], SIMULATOR, P::FromStart, "accepted events that the query API was asked for until it had them"),
     gauge(M::SimulatorPhase, "simulator.phase", "{flag}", &["phase"], SIMULATOR, P::FromStart, "1 for the phase that the run is in"),
     stage(M::SimulatorResponseDuration, "simulator.response.duration", "s", "response", SIMULATOR, "from the intended send time to the answer"),
     stage(M::SimulatorServiceDuration, "simulator.service.duration", "s", "service", SIMULATOR, "from the actual send time to the answer"),
     stage(M::SimulatorSendLateness, "simulator.send.lateness", "s", "lateness", SIMULATOR, "from the intended to the actual send time"),
+    stage(M::SimulatorProbeDuration, "simulator.probe.duration", "s", "probe", SIMULATOR, "from the answer that accepted an event until it is queryable"),
 ];
 
 const fn counter(
