@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -45,13 +46,29 @@ where
     Run: FnOnce(Config, CancellationToken) -> Running,
     Running: Future<Output = anyhow::Result<()>>,
 {
+    let program = program.into();
+    match parse::<Args>(program.name) {
+        Ok(args) => launch_with(&args, program, convert, run),
+        Err(code) => code,
+    }
+}
+
+/// As [`launch`], for a program that has read its arguments: one with subcommands.
+pub fn launch_with<Args, Config, Run, Running>(
+    args: &Args,
+    program: impl Into<Program<Config>>,
+    convert: impl FnOnce(&Args) -> Result<Config, ConfigError>,
+    run: Run,
+) -> ExitCode
+where
+    Args: AsRef<CommonArgs>,
+    Config: Debug,
+    Run: FnOnce(Config, CancellationToken) -> Running,
+    Running: Future<Output = anyhow::Result<()>>,
+{
     let Program { name: service, log_output, attributes } = program.into();
-    let args = match parse::<Args>(service) {
-        Ok(args) => args,
-        Err(code) => return code,
-    };
     let common = args.as_ref().clone();
-    let config = match convert(&args) {
+    let config = match convert(args) {
         Ok(config) => config,
         Err(error) => return refuse(service, &error.to_string()),
     };
@@ -89,10 +106,15 @@ where
     outcome.map_or_else(|error| fail(service, &error), |()| ExitCode::SUCCESS)
 }
 
-fn parse<Args: clap::Parser>(service: &str) -> Result<Args, ExitCode> {
+/// Reads the arguments of this process. What cannot be used is named on standard error.
+///
+/// # Errors
+/// The exit code: 64 for arguments that cannot be used, 0 where help or the version was asked for.
+pub fn parse<Args: clap::Parser>(service: &str) -> Result<Args, ExitCode> {
     Args::try_parse().map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            print!("{error}");
+            // The reader of a pipe may have seen enough.
+            write!(io::stdout(), "{error}").ok();
             ExitCode::SUCCESS
         }
         _ => {
