@@ -1,103 +1,121 @@
-//! The plan of a run: everything that decides which requests are sent and when.
+//! The plan of a run: everything that decides which requests are sent and when. Validated; written to the result as
+//! it is.
+
+pub mod events;
+pub mod load;
 
 use std::time::Duration;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// How arrivals follow each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Arrivals {
-    /// In equal steps.
-    Constant,
-    /// Independently of each other, at the rate on average.
-    Poisson,
-    /// Each connection sends as soon as it has its answer. Finds a maximum; its latencies hide waiting.
-    Closed,
-}
+pub use events::{
+    ContentType, EventsPlan, FaultsPlan, PayloadSize, Popularity, SourcesPlan, TypePlan, Values,
+};
+pub use load::{Batch, Load, PhasePlan, RateShape, ReplayPlan, Spacing};
 
-/// How the events of a request are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum ContentType {
-    /// One event, `application/cloudevents+json`.
-    Structured,
-    /// A JSON array, `application/cloudevents-batch+json`.
-    Batch,
-    /// One event a line, `application/x-ndjson`.
-    Ndjson,
-}
-
-impl ContentType {
-    /// The media type.
-    pub(crate) fn media_type(self) -> &'static str {
-        match self {
-            Self::Structured => "application/cloudevents+json",
-            Self::Batch => "application/cloudevents-batch+json",
-            Self::Ndjson => "application/x-ndjson",
-        }
-    }
-}
-
-/// A validated plan, written to the result as it is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Everything that decides which requests are sent and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// The run; the `runid` of every event.
     pub run_id: String,
     /// Base URL of the receiver.
     pub target: String,
-    /// How arrivals follow each other.
-    pub arrivals: Arrivals,
-    /// Events a second; none in a closed loop.
-    pub rate_per_s: Option<f64>,
-    /// Length of the schedule.
-    pub duration_s: f64,
     /// Where all randomness comes from.
     pub seed: u64,
-    /// Number of event sources.
-    pub sources: u64,
-    /// Exponent of the sources' popularity: 0 for all alike, 1 for the classic Zipf law.
-    pub zipf: f64,
-    /// Median size of an event's data.
-    pub payload_bytes: usize,
-    /// Standard deviation of the logarithm of that size: 0 for a constant one.
-    pub payload_sigma: f64,
+    /// What follows what. Not empty.
+    pub phases: Vec<PhasePlan>,
+    /// Whether the last phase goes on until it is stopped.
+    pub is_endless: bool,
+    /// What the events are like.
+    pub events: EventsPlan,
+    /// What is wrong on purpose.
+    pub faults: FaultsPlan,
     /// Events a request.
-    pub batch_events: u64,
+    pub batch: Batch,
     /// How a request is written.
     pub content_type: ContentType,
-    /// Connections to the receiver.
+    /// Connections to the receiver, of this process.
     pub connections: usize,
+    /// Threads that send, each with its share of the connections and of the arrivals.
+    pub threads: usize,
     /// Arrivals that may wait for a free connection; those beyond are not sent.
     pub queue_requests_max: usize,
     /// How long an answer may take from the actual sending.
     pub timeout_s: f64,
+    /// Which part of the run this process sends.
+    pub shard: Shard,
+}
+
+/// Which part of a run a process sends: every `count`th arrival, beginning with number `index`. The events of a run
+/// are the same whatever the number of its shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shard {
+    /// From 0.
+    pub index: u32,
+    /// How many processes send the run.
+    pub count: u32,
 }
 
 impl Plan {
-    /// Nanoseconds between two requests on average; infinite in a closed loop.
-    pub(crate) fn request_interval_ns(&self) -> f64 {
-        self.rate_per_s.map_or(f64::INFINITY, |rate_per_s| 1e9 * self.batch_events as f64 / rate_per_s)
-    }
-
-    /// Whether answers set the pace, instead of a schedule.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.arrivals == Arrivals::Closed
+    /// A plan of these phases, and for the rest as plain as can be: one event of constant size a request, ten sources, one
+    /// connection, nothing wrong on purpose, the whole run from this process.
+    pub fn plain(phases: Vec<PhasePlan>) -> Self {
+        Self {
+            run_id: "run".to_owned(),
+            target: String::new(),
+            seed: 1,
+            phases,
+            is_endless: false,
+            events: EventsPlan {
+                sources: SourcesPlan { count: 10, popularity: Popularity::Uniform },
+                types: vec![TypePlan {
+                    name: "testbed.reading".to_owned(),
+                    weight: 1.0,
+                    values: Values::Uniform,
+                }],
+                payload: PayloadSize::Constant { bytes: 100 },
+            },
+            faults: FaultsPlan::default(),
+            batch: Batch { min: 1, max: 1 },
+            content_type: ContentType::Structured,
+            connections: 1,
+            threads: 1,
+            queue_requests_max: 1,
+            timeout_s: 1.0,
+            shard: Shard { index: 0, count: 1 },
+        }
     }
 
     /// [`Plan::timeout_s`] as a duration.
-    pub(crate) fn timeout(&self) -> Duration {
+    pub fn timeout(&self) -> Duration {
         Duration::from_secs_f64(self.timeout_s)
     }
 
-    /// [`Plan::duration_s`] as a duration.
-    pub(crate) fn duration(&self) -> Duration {
-        Duration::from_secs_f64(self.duration_s)
+    /// When a phase begins, from the start of the run.
+    pub fn phase_start(&self, phase: usize) -> Duration {
+        self.phases[..phase].iter().map(PhasePlan::duration).sum()
     }
 
-    /// The sequence numbers of one request, the last one included.
-    pub(crate) fn sequences(&self, request_index: u64) -> std::ops::RangeInclusive<u64> {
-        let first = request_index * self.batch_events;
-        first..=first + self.batch_events - 1
+    /// When a phase ends, from the start of the run; none for the last phase of an endless run.
+    pub fn phase_end(&self, phase: usize) -> Option<Duration> {
+        let is_last = phase + 1 == self.phases.len();
+        (!self.is_endless || !is_last).then(|| self.phase_start(phase + 1))
+    }
+
+    /// The phase that the run is in at a moment; the last one after the end.
+    pub fn phase_at(&self, elapsed: Duration) -> usize {
+        let last = self.phases.len() - 1;
+        (0..last).find(|phase| self.phase_end(*phase).is_some_and(|end| elapsed < end)).unwrap_or(last)
+    }
+
+    /// From the start of the run to the end of its last phase; none where there is no end.
+    pub fn duration(&self) -> Option<Duration> {
+        self.phase_end(self.phases.len() - 1)
+    }
+
+    /// How many lanes send the run: the threads of all its shards.
+    pub fn lanes(&self) -> u64 {
+        u64::from(self.shard.count) * self.threads as u64
     }
 }

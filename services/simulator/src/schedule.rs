@@ -1,58 +1,55 @@
-//! The schedule of a run: when each request is meant to be sent, from the seed alone.
-//! It is computed arrival by arrival, so that a run of any length takes the same memory.
+//! The schedule of a run: when each request is meant to be sent and what it is, from the plan alone. It is computed
+//! request by request, so that a run of any length takes the same memory.
+//!
+//! The same plan gives the same schedule on every machine: logarithm, sine and cosine are those of `libm`, not of the
+//! platform, and what else is used (arithmetic, square roots, rounding) is exact by IEEE 754.
 
-use std::time::Duration;
+mod closed;
+mod faults;
+mod listing;
+mod pace;
+mod phase;
+mod rate;
 
-use rand_distr::{Distribution as _, Exp1};
+use crate::arrival::Arrival;
+use crate::plan::Plan;
 
-use crate::plan::{Arrivals, Plan};
-use crate::random::{ARRIVALS, Stream, stream};
+pub use closed::ClosedArrivals;
+pub use listing::{write_csv, write_summary};
+pub(crate) use rate::CumulativeRate;
 
-/// One request of the schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arrival {
-    /// Counts the requests of a run from 0.
-    pub index: u64,
-    /// When it is meant to be sent, from the start of the run.
-    pub offset: Duration,
-}
+use phase::PhaseSchedule;
 
-/// The arrivals of an open-loop plan in order. A closed loop has no schedule: there the answers set the pace.
+/// The requests of all phases that are not closed loops, in the order of their times. In a closed loop answers set the
+/// pace, see [`ClosedArrivals`].
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    arrivals: Arrivals,
-    interval_ns: f64,
-    end_ns: f64,
+    phases: std::vec::IntoIter<PhaseSchedule>,
+    current: Option<PhaseSchedule>,
     index: u64,
-    /// Where the last Poisson arrival was.
-    elapsed_ns: f64,
-    random: Stream,
+    sequence: u64,
+    lanes: u64,
+    /// Requests of other lanes before the next one of this lane.
+    others: u64,
 }
 
 impl Schedule {
-    /// The schedule of `plan`. The same plan gives the same schedule.
+    /// All requests of all shards and threads. The same plan gives the same schedule.
     pub fn new(plan: &Plan) -> Self {
-        Self {
-            arrivals: plan.arrivals,
-            interval_ns: plan.request_interval_ns(),
-            end_ns: plan.duration_s * 1e9,
-            index: 0,
-            elapsed_ns: 0.0,
-            random: stream(plan.seed, ARRIVALS, 0),
-        }
+        Self::every(plan, 1, 0)
     }
 
-    /// The offset of the next arrival in nanoseconds.
-    fn next_ns(&mut self) -> Option<f64> {
-        match self.arrivals {
-            Arrivals::Constant => Some(self.index as f64 * self.interval_ns),
-            Arrivals::Poisson => {
-                let gap: f64 = Exp1.sample(&mut self.random);
-                self.elapsed_ns += gap * self.interval_ns;
-                Some(self.elapsed_ns)
-            }
-            Arrivals::Closed => None,
-        }
+    /// The requests of one lane, those with `index % plan.lanes() == lane`. Those of the other lanes are passed over at a
+    /// fraction of their cost.
+    pub fn lane(plan: &Plan, lane: u64) -> Self {
+        Self::every(plan, plan.lanes(), lane)
+    }
+
+    fn every(plan: &Plan, lanes: u64, lane: u64) -> Self {
+        let phases = 0..plan.phases.len();
+        let phases: Vec<_> = phases.filter_map(|phase| PhaseSchedule::new(plan, phase)).collect();
+        let mut phases = phases.into_iter();
+        Self { current: phases.next(), phases, index: 0, sequence: 0, lanes, others: lane }
     }
 }
 
@@ -60,10 +57,19 @@ impl Iterator for Schedule {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
-        // Half a nanosecond less, so that rounding cannot add an arrival at the very end of a constant schedule.
-        let offset_ns = self.next_ns().filter(|offset_ns| *offset_ns < self.end_ns - 0.5)?;
-        let arrival = Arrival { index: self.index, offset: Duration::from_nanos(offset_ns.round() as u64) };
-        self.index += 1;
-        Some(arrival)
+        loop {
+            let is_wanted = self.others == 0;
+            let made = self.current.as_mut()?.next(self.index, &mut self.sequence, is_wanted);
+            let Some(arrival) = made else {
+                self.current = self.phases.next();
+                continue;
+            };
+            self.index += 1;
+            if is_wanted {
+                self.others = self.lanes - 1;
+                return arrival;
+            }
+            self.others -= 1;
+        }
     }
 }
