@@ -15,13 +15,28 @@ pub(crate) const REQUESTS: u64 = 2;
 pub(crate) const PADDING: u64 = 3;
 /// The jitter of reconnecting, one stream for each connection.
 pub(crate) const CONNECTIONS: u64 = 4;
-
 /// The trace contexts of requests, one stream for each.
 pub(crate) const CONTEXTS: u64 = 5;
+/// What sources are like, one number for each.
+pub(crate) const SOURCES: u64 = 6;
+/// What is wrong with malformed requests, one stream for each.
+pub(crate) const FAULTS: u64 = 7;
+/// Which requests are probed, one number for each.
+pub(crate) const PROBES: u64 = 8;
 
 /// The stream number `index` of a purpose.
 pub(crate) fn stream(seed: u64, purpose: u64, index: u64) -> Stream {
-    Stream::seed_from_u64(mix(mix(mix(seed) ^ purpose) ^ index))
+    Stream::seed_from_u64(number(seed, purpose, index))
+}
+
+/// A number of a purpose where no stream of them is needed.
+pub(crate) fn number(seed: u64, purpose: u64, index: u64) -> u64 {
+    mix(mix(mix(seed) ^ purpose) ^ index)
+}
+
+/// Evenly from 0 to 1, without 1, from the upper bits of a random number.
+pub(crate) fn unit(number: u64) -> f64 {
+    (number >> 11) as f64 * f64::EPSILON / 2.0
 }
 
 /// A seed for a run, of which two runs with the same configuration have different ones.
@@ -30,7 +45,7 @@ pub(crate) fn seed_of(text: &str) -> u64 {
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection in which every input bit moves every output bit.
-fn mix(value: u64) -> u64 {
+pub(crate) fn mix(value: u64) -> u64 {
     let mut mixed = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -52,6 +67,12 @@ mod tests {
         for (index, value) in all.iter().enumerate() {
             assert!(!all[..index].contains(value), "{all:?}");
         }
+    }
+
+    #[test]
+    fn units_are_from_zero_to_below_one() {
+        assert_eq!((unit(0), unit(1 << 63)), (0.0, 0.5));
+        assert!(unit(u64::MAX) < 1.0);
     }
 
     #[test]
