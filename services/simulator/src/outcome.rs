@@ -1,6 +1,10 @@
 //! What the answer to a request says about its events.
 
+use std::fmt;
+
 use serde::Deserialize;
+
+use crate::tally::Fate;
 
 /// Prefix of the problem types of this project (RFC 9457).
 const PROBLEM_PREFIX: &str = "urn:testbed:problem:";
@@ -51,6 +55,27 @@ pub(crate) enum Unknown {
     Interrupted,
 }
 
+impl Outcome {
+    /// Where the request ended.
+    pub(crate) fn fate(&self) -> Fate {
+        match self {
+            Self::Accepted => Fate::Accepted,
+            Self::Refused(_) => Fate::Refused,
+            Self::Unknown(_) => Fate::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotConnected => formatter.write_str("not-connected"),
+            Self::Status { status, kind: None } => write!(formatter, "{status}"),
+            Self::Status { status, kind: Some(kind) } => write!(formatter, "{status} {kind}"),
+        }
+    }
+}
+
 impl Unknown {
     /// A bounded name, the `error.type` of metrics.
     pub(crate) fn kind(self) -> &'static str {
@@ -66,10 +91,10 @@ impl Unknown {
 }
 
 /// Reads an answer to a request of `events` events.
-pub(crate) fn classify(status: u16, body: &[u8], events: u64) -> Outcome {
+pub(crate) fn classify(status: u16, body: &[u8], events: u32) -> Outcome {
     #[derive(Deserialize)]
     struct Confirmation {
-        accepted: u64,
+        accepted: u32,
     }
     if status == 202 {
         return match serde_json::from_slice(body) {
