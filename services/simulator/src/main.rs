@@ -1,31 +1,97 @@
-//! The load generator as a program. Standard output has the summary, or the result as JSON, and nothing else.
+//! The load generator as a program. Standard output has what was asked for and nothing else.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use observability::LogOutput;
-use service::launch::{Program, launch};
-use simulator::Config;
-use simulator::config::Args;
+use service::config::EXIT_USAGE;
+use service::launch::{Program, launch_with, parse};
+use simulator::config::{Cli, Command, MergeArgs, RunArgs, ScheduleArgs, SchemaFile};
+use simulator::{Config, RunResult, result, schedule, workload};
 use tokio_util::sync::CancellationToken;
 
+const NAME: &str = "simulator";
+
 fn main() -> ExitCode {
-    let program = Program {
-        name: "simulator",
+    let cli = match parse::<Cli>(NAME) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match cli.command {
+        Command::Run(args) => launch_with(args.as_ref(), program(), RunArgs::convert, run),
+        Command::Merge(args) => tell(merge(&args)),
+        Command::Schedule(args) => match args.run.convert() {
+            Ok(config) => tell(show_schedule(&args, &config)),
+            Err(error) => {
+                eprintln!("{NAME}: {error}");
+                ExitCode::from(EXIT_USAGE)
+            }
+        },
+        Command::Schema { file } => tell(show_schema(file)),
+    }
+}
+
+fn program() -> Program<Config> {
+    Program {
+        name: NAME,
         log_output: LogOutput::Stderr,
         attributes: |config: &Config| vec![(observability::RUN_ID, config.plan.run_id.clone())],
-    };
-    launch(program, Args::convert, run)
+    }
+}
+
+fn tell(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{NAME}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let is_json = config.is_json;
-    let result = simulator::run(config, shutdown).await?;
-    let text = if is_json {
-        format!("{}\n", serde_json::to_string_pretty(&result)?)
-    } else {
-        simulator::summary(&result)
+    show(&simulator::run(config, shutdown).await?, is_json)
+}
+
+fn merge(args: &MergeArgs) -> anyhow::Result<()> {
+    let fetched = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let directories = match &args.run {
+        None => args.directories.clone(),
+        Some(run_id) => {
+            let redis = args.redis.convert()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            vec![runtime.block_on(simulator::shards::collect(&redis, run_id, fetched.path()))?.directory]
+        }
     };
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    show(&simulator::merge(&directories, &args.out)?, false)
+}
+
+fn show_schedule(args: &ScheduleArgs, config: &Config) -> anyhow::Result<()> {
+    let output = io::BufWriter::new(io::stdout().lock());
+    let written = if args.csv {
+        schedule::write_csv(&config.plan, output)
+    } else {
+        schedule::write_summary(&config.plan, output)
+    };
+    match written {
+        // The reader of a pipe has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+fn show_schema(file: SchemaFile) -> anyhow::Result<()> {
+    let schema = match file {
+        SchemaFile::Workload => serde_json::to_string_pretty(&workload::schema())? + "\n",
+        SchemaFile::Result => result::schema(),
+    };
+    Ok(io::stdout().write_all(schema.as_bytes())?)
+}
+
+fn show(result: &RunResult, is_json: bool) -> anyhow::Result<()> {
+    let text =
+        if is_json { serde_json::to_string_pretty(result)? + "\n" } else { simulator::summary(result) };
+    Ok(io::stdout().write_all(text.as_bytes())?)
 }

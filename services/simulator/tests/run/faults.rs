@@ -22,31 +22,36 @@ async fn run_at(answer: Answer) -> Run {
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_counted_by_status_and_kind() {
     let run = run_at(Answer::problem(429, "backlog-full")).await;
-    assert_eq!((run.result.events.refused, run.result.events.sent), (200, 200));
-    assert_eq!(run.result.refusals["429 backlog-full"], 200);
+    assert_eq!((run.result.totals.events.refused, run.result.totals.events.sent), (200, 200));
+    assert_eq!(run.result.totals.refusals["429 backlog-full"], 200);
     let run = run_at(Answer::Status(404, "<html>".to_owned())).await;
-    assert_eq!(run.result.refusals["404"], 200);
+    assert_eq!(run.result.totals.refusals["404"], 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn server_error_of_a_proxy_leaves_the_request_unknown() {
     let run = run_at(Answer::Status(502, "<html>".to_owned())).await;
-    assert_eq!(run.result.unknowns["foreign-error"], 200);
+    assert_eq!(run.result.totals.unknowns["foreign-error"], 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outcome_that_the_receiver_does_not_know_is_unknown() {
     let run = run_at(Answer::problem(503, "outcome-unknown")).await;
-    assert_eq!(run.result.unknowns["outcome-unknown"], 200);
+    assert_eq!(run.result.totals.unknowns["outcome-unknown"], 200);
     let run = run_at(Answer::problem(503, "redis-unavailable")).await;
-    assert_eq!(run.result.refusals["503 redis-unavailable"], 200);
+    assert_eq!(run.result.totals.refusals["503 redis-unavailable"], 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_that_breaks_after_the_request_leaves_it_unknown() {
     for answer in [Answer::Close, Answer::Raw("HTTP/1.1 202 Accepted\r\ncontent-length: 50\r\n\r\n{\"acc")] {
         let run = run_at(answer).await;
-        assert_eq!(run.result.unknowns.get("connection-broken"), Some(&200), "{:?}", run.result.unknowns);
+        assert_eq!(
+            run.result.totals.unknowns.get("connection-broken"),
+            Some(&200),
+            "{:?}",
+            run.result.totals.unknowns
+        );
     }
 }
 
@@ -59,7 +64,12 @@ async fn answer_that_is_no_confirmation_leaves_the_request_unknown() {
         Answer::Raw("HTTP/1.1 202 Accepted\r\ncontent-length: much\r\n\r\n"),
     ] {
         let run = run_at(answer).await;
-        assert_eq!(run.result.unknowns.get("protocol-error"), Some(&200), "{:?}", run.result.unknowns);
+        assert_eq!(
+            run.result.totals.unknowns.get("protocol-error"),
+            Some(&200),
+            "{:?}",
+            run.result.totals.unknowns
+        );
     }
 }
 
@@ -69,10 +79,14 @@ async fn answer_that_comes_too_late_leaves_the_request_unknown() {
     let flags = "--rate 40 --duration 500ms --connections 40 --timeout 200ms";
     let run = Fixture::new().run(&receiver.url(), flags).await;
     run.agrees_with(&receiver.received());
-    assert_eq!(run.result.unknowns["timeout"], 20);
+    assert_eq!(run.result.totals.unknowns["timeout"], 20);
     // A request without an answer has waited for at least the timeout, and counts as such.
-    assert_eq!(run.result.latency.response_time.count, 20);
-    assert!(run.result.latency.response_time.p50_us >= 199_000.0, "{:?}", run.result.latency.response_time);
+    assert_eq!(run.result.totals.latency.response_time.unwrap().count, 20);
+    assert!(
+        run.result.totals.latency.response_time.unwrap().p50_us >= 199_000.0,
+        "{:?}",
+        run.result.totals.latency.response_time
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,8 +95,8 @@ async fn connection_that_was_closed_while_idle_costs_no_event() {
     let run = Fixture::new().run(&receiver.url(), "--rate 50 --duration 1s --connections 1").await;
     run.agrees_with(&receiver.received());
     // A close that overtakes nothing is seen in time; only a very busy machine delays one by 20 ms.
-    assert!(run.result.events.accepted >= 45, "{:?}", run.result.unknowns);
-    assert_eq!(run.result.events.refused, 0);
+    assert!(run.result.totals.events.accepted >= 45, "{:?}", run.result.totals.unknowns);
+    assert_eq!(run.result.totals.events.refused, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,10 +104,13 @@ async fn refusal_before_the_request_is_read_is_a_refusal() {
     let receiver = Receiver::start(|_| Answer::StatusEarly(413)).await;
     let flags = "--rate 2000 --duration 500ms --batch 100 --payload-bytes 60000 --connections 2";
     let run = Fixture::new().run(&receiver.url(), flags).await;
-    assert_eq!(run.result.events.accepted, 0);
+    assert_eq!(run.result.totals.events.accepted, 0);
     // The reset that follows may overtake the answer; then the request is unknown, never accepted or lost.
-    let refused = run.result.refusals.get("413").copied().unwrap_or_default();
-    assert_eq!(refused + run.result.unknowns.get("connection-broken").copied().unwrap_or_default(), 1000);
+    let refused = run.result.totals.refusals.get("413").copied().unwrap_or_default();
+    assert_eq!(
+        refused + run.result.totals.unknowns.get("connection-broken").copied().unwrap_or_default(),
+        1000
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,9 +119,9 @@ async fn arrivals_over_the_bound_are_unsent() {
     let flags = "--rate 500 --duration 1s --connections 1 --queue 5 --timeout 1s";
     let run = Fixture::new().run(&receiver.url(), flags).await;
     run.agrees_with(&receiver.received());
-    assert_eq!(run.result.events.planned, 500);
-    assert!(run.result.events.unsent > 400, "{:?}", run.result.events);
-    assert_eq!(receiver.received().sequences, run.ledger.sent);
+    assert_eq!(run.result.totals.events.planned, 500);
+    assert!(run.result.totals.events.unsent > 400, "{:?}", run.result.totals.events);
+    assert_eq!(receiver.received().sequences, run.ledger.first.sent());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +130,7 @@ async fn what_still_waits_long_after_the_schedule_is_unsent() {
     let flags = "--rate 500 --duration 1s --connections 1 --timeout 300ms";
     let run = Fixture::new().run(&receiver.url(), flags).await;
     run.agrees_with(&receiver.received());
-    assert!(run.result.events.unsent > 400, "{:?}", run.result.events);
+    assert!(run.result.totals.events.unsent > 400, "{:?}", run.result.totals.events);
     assert!(run.result.elapsed_s < 10.0, "{}", run.result.elapsed_s);
 }
 
@@ -132,10 +149,10 @@ async fn receiver_that_goes_away_and_comes_back_is_used_again() {
 
     let before = received_before().sequences;
     let received = before.union(&second.received().sequences);
-    assert!(run.ledger.accepted.difference(&received).is_empty());
+    assert!(run.ledger.first.accepted.difference(&received).is_empty());
     assert!(second.requests() > 100, "{} requests after the return", second.requests());
     assert!(before.intersection(&second.received().sequences).is_empty(), "something was sent twice");
-    assert!(run.result.events.unknown <= 4, "{:?}", run.result.unknowns);
+    assert!(run.result.totals.events.unknown <= 4, "{:?}", run.result.totals.unknowns);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,8 +160,8 @@ async fn events_without_a_connection_are_refused_at_once() {
     let nobody = closed_address().await;
     let flags = "--rate 400 --duration 500ms --connections 3 --start-timeout 0";
     let run = Fixture::new().run(&format!("http://{nobody}"), flags).await;
-    assert_eq!(run.result.refusals["not-connected"], 200);
-    assert_eq!(run.result.latency.service_time.count, 0);
+    assert_eq!(run.result.totals.refusals["not-connected"], 200);
+    assert_eq!(run.result.totals.latency.service_time.count, 0);
     assert!(run.result.elapsed_s < 5.0, "{}", run.result.elapsed_s);
 }
 
@@ -153,7 +170,7 @@ async fn closed_loop_without_a_receiver_waits_for_one() {
     let nobody = closed_address().await;
     let flags = "--arrivals closed --duration 300ms --connections 3 --start-timeout 0";
     let run = Fixture::new().run(&format!("http://{nobody}"), flags).await;
-    assert_eq!(run.result.events.planned, 0);
+    assert_eq!(run.result.totals.events.planned, 0);
     assert!(run.result.elapsed_s < 5.0, "{}", run.result.elapsed_s);
 }
 
@@ -165,7 +182,7 @@ async fn receiver_that_starts_later_is_waited_for() {
     });
     let receiver = Receiver::start_at(address, |_| Answer::Accept).await;
     let run = running.await.unwrap();
-    assert_eq!(run.result.events.accepted, 20);
+    assert_eq!(run.result.totals.events.accepted, 20);
     run.agrees_with(&receiver.received());
 }
 
@@ -193,8 +210,8 @@ async fn interrupted_run_leaves_its_results() {
     shutdown.cancel();
     let run = running.await.unwrap();
     assert!(run.result.interrupted);
-    assert!(run.result.events.accepted >= 50, "{:?}", run.result.events);
-    assert_eq!(run.result.unknowns.get("interrupted"), Some(&run.result.events.unknown));
+    assert!(run.result.totals.events.accepted >= 50, "{:?}", run.result.totals.events);
+    assert_eq!(run.result.totals.unknowns.get("interrupted"), Some(&run.result.totals.events.unknown));
     assert!(run.result.elapsed_s < 30.0, "{}", run.result.elapsed_s);
     run.agrees_with(&receiver.received());
 }
@@ -213,15 +230,15 @@ async fn ledger_of_a_chaotic_run_passes_the_audit() {
     let run = Fixture::new().run(&receiver.url(), flags).await;
     let received = receiver.received();
     run.agrees_with(&received);
-    let events = run.result.events;
+    let events = run.result.totals.events;
     assert!(events.accepted > 0 && events.refused > 0 && events.unknown > 0, "{events:?}");
 
     // A pipeline that keeps exactly what it has not refused.
-    let kept = received.sequences.difference(&run.ledger.refused);
+    let kept = received.sequences.difference(&run.ledger.first.refused);
     assert!(audit(&run.ledger, &observed(&kept)).passed());
     // One that keeps what it has refused, and one that loses what it has accepted.
-    assert_eq!(audit(&run.ledger, &observed(&received.sequences)).phantom_refused, run.ledger.refused);
-    assert_eq!(audit(&run.ledger, &observed(&run.ledger.unknown)).lost, run.ledger.accepted);
+    assert_eq!(audit(&run.ledger, &observed(&received.sequences)).phantom_refused, run.ledger.first.refused);
+    assert_eq!(audit(&run.ledger, &observed(&run.ledger.first.unknown)).lost, run.ledger.first.accepted);
 }
 
 fn observed(present: &SequenceSet) -> ObservedRun {
@@ -252,7 +269,7 @@ pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
 }
 
 /// Returns once nobody listens at the address any more.
-async fn until_refused(address: std::net::SocketAddr) {
+pub(crate) async fn until_refused(address: std::net::SocketAddr) {
     let waiting = async { while tokio::net::TcpStream::connect(address).await.is_ok() {} };
     tokio::time::timeout(PATIENCE, waiting).await.expect("the receiver goes away");
 }

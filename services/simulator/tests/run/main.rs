@@ -2,17 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+mod deliberate;
+mod endless;
 mod faults;
+mod phases;
 mod program;
 mod receiver;
+mod refusals;
+mod shards;
 mod timing;
+mod verdicts;
 
 use std::time::Duration;
 
 use clap::Parser as _;
 use measurement::{Ledger, LedgerFile};
 use receiver::{Answer, Received, Receiver};
-use simulator::config::Args;
+use simulator::config::RunArgs;
+use simulator::result::Figures;
+use simulator::tally::Counts;
+use simulator::verdict::Reason;
 use simulator::{Config, RunError, RunResult};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -35,8 +44,8 @@ impl Fixture {
 
     fn config(&self, target: &str, flags: &str) -> Config {
         let results = self.results.path().to_str().unwrap();
-        let fixed = ["simulator", "--run-id", "run-1", "--results", results, "--target", target];
-        let args = Args::try_parse_from(fixed.into_iter().chain(flags.split_whitespace())).unwrap();
+        let fixed = ["run", "--run-id", "run-1", "--results", results, "--target", target];
+        let args = RunArgs::try_parse_from(fixed.into_iter().chain(flags.split_whitespace())).unwrap();
         Config { shows_progress: false, ..args.convert().unwrap() }
     }
 
@@ -48,39 +57,89 @@ impl Fixture {
         let result = simulator::run(self.config(target, flags), shutdown).await.unwrap();
         let text = std::fs::read_to_string(self.results.path().join("run-1/ledger.json")).unwrap();
         let file: LedgerFile = serde_json::from_str(&text).unwrap();
-        file.check().unwrap();
+        file.ledger.check().unwrap();
         assert_eq!(file.runid, "run-1");
         Run { result, ledger: file.ledger }.checked()
     }
 }
 
 impl Run {
+    /// Checks what holds of every run: nothing is counted twice or not at all.
     fn checked(self) -> Self {
         let Self { result, ledger } = &self;
-        let events = result.events;
-        assert_eq!(events.planned, events.sent + events.unsent);
-        assert_eq!(events.sent, events.accepted + events.refused + events.unknown);
-        assert_eq!(events.sent, ledger.sent.len());
-        assert_eq!(events.accepted, ledger.accepted.len());
-        assert_eq!(events.refused, ledger.refused.len());
-        assert_eq!(events.unknown, ledger.unknown.len());
-        assert_eq!(events.unsent, ledger.unsent.len());
-        assert_eq!(events.refused, result.refusals.values().sum::<u64>());
-        assert_eq!(events.unknown, result.unknowns.values().sum::<u64>());
-        let requests = result.requests;
-        assert_eq!(requests.planned, requests.sent + requests.unsent);
-        assert_eq!(requests.sent, requests.accepted + requests.refused + requests.unknown);
-        assert_eq!(requests.planned * result.plan.batch_events, events.planned);
+        let mut all = Sums::default();
+        let mut measured = Sums::default();
+        for phase in &result.phases {
+            all.add(&phase.figures);
+            if phase.measured {
+                measured.add(&phase.figures);
+            }
+        }
+        let mut totals = Sums::default();
+        totals.add(&result.totals);
+        assert_eq!(totals, if result.phases.iter().any(|phase| phase.measured) { measured } else { all });
+        for counts in [all.requests, all.events, all.repeated, all.malformed] {
+            assert_eq!(counts.planned, counts.sent + counts.unsent);
+            assert_eq!(counts.sent, counts.accepted + counts.refused + counts.unknown);
+        }
+        let Sums { events, repeated, malformed, .. } = all;
+        let first = &ledger.first;
+        assert_eq!(first.accepted.len(), events.accepted);
+        assert_eq!(first.refused.len(), events.refused + malformed.refused);
+        // What is malformed and was accepted may be there, and must not.
+        assert_eq!(first.unknown.len(), events.unknown + malformed.unknown + malformed.accepted);
+        assert_eq!(first.unsent.len(), events.unsent + malformed.unsent);
+        let repeats = &ledger.repeats;
+        assert_eq!(repeats.accepted.len(), repeated.accepted);
+        assert_eq!(repeats.refused.len(), repeated.refused);
+        assert_eq!(repeats.unknown.len(), repeated.unknown);
+        assert_eq!(repeats.unsent.len(), repeated.unsent);
+        assert_eq!(all.refusals, events.refused + repeated.refused + malformed.refused);
+        assert_eq!(all.unknowns, events.unknown + repeated.unknown + malformed.unknown);
+        if result.plan.batch.min == result.plan.batch.max {
+            let planned = events.planned + repeated.planned + malformed.planned;
+            assert_eq!(all.requests.planned * u64::from(result.plan.batch.min), planned);
+        }
         self
     }
 
     /// Checks that the ledger does not contradict what reached the receiver.
     fn agrees_with(&self, received: &Received) {
-        let Self { ledger, .. } = self;
-        assert_eq!(received.repeated, 0, "something was sent twice");
-        assert!(ledger.accepted.difference(&received.sequences).is_empty());
-        assert!(received.sequences.difference(&ledger.sent).is_empty());
-        assert!(received.sequences.intersection(&ledger.unsent).is_empty());
+        let Ledger { first, repeats } = &self.ledger;
+        assert_eq!((received.surplus, received.altered), (0, 0), "sent a third time, or in other words");
+        assert!(received.repeated.difference(&repeats.sent()).is_empty(), "sent twice and not said so");
+        assert!(first.accepted.difference(&received.sequences).is_empty());
+        assert!(repeats.accepted.difference(&received.sequences).is_empty());
+        let sent = first.sent().union(&repeats.sent());
+        assert!(received.sequences.difference(&sent).is_empty());
+        assert!(received.sequences.is_disjoint(&first.unsent.difference(&repeats.sent())));
+    }
+
+    /// What the verdict says by one of its rules, if it does.
+    fn reason(&self, check: &str) -> Option<&Reason> {
+        self.result.verdict.reasons.iter().find(|reason| reason.check == check)
+    }
+}
+
+/// Counts of several phases.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Sums {
+    requests: Counts,
+    events: Counts,
+    repeated: Counts,
+    malformed: Counts,
+    refusals: u64,
+    unknowns: u64,
+}
+
+impl Sums {
+    fn add(&mut self, figures: &Figures) {
+        self.requests.add(&figures.requests);
+        self.events.add(&figures.events);
+        self.repeated.add(&figures.repeated_events);
+        self.malformed.add(&figures.malformed_events);
+        self.refusals += figures.refusals.values().sum::<u64>();
+        self.unknowns += figures.unknowns.values().sum::<u64>();
     }
 }
 
@@ -92,12 +151,15 @@ async fn every_event_reaches_the_receiver_once() {
         let run = Fixture::new().run(&receiver.url(), &flags).await;
         let received = receiver.received();
         run.agrees_with(&received);
-        assert_eq!(run.ledger.accepted.ranges().collect::<Vec<_>>(), [0..=events - 1]);
-        assert_eq!(received.sequences, run.ledger.accepted);
+        assert_eq!(run.ledger.first.accepted.ranges().collect::<Vec<_>>(), [0..=events - 1]);
+        assert_eq!(received.sequences, run.ledger.first.accepted);
         assert_eq!(received.connections, 4);
-        assert_eq!(run.result.latency.response_time.count, run.result.requests.accepted);
+        assert_eq!(
+            run.result.totals.latency.response_time.unwrap().count,
+            run.result.totals.requests.accepted
+        );
         assert!(!run.result.interrupted);
-        let rates = run.result.rates;
+        let rates = run.result.totals.rates;
         assert!((rates.sent_events_per_s / rates.planned_events_per_s - 1.0).abs() < 0.05, "{rates:?}");
     }
 }
@@ -108,8 +170,9 @@ async fn closed_loop_keeps_every_connection_busy() {
     let run = Fixture::new().run(&receiver.url(), "--arrivals closed --duration 1s --connections 5").await;
     run.agrees_with(&receiver.received());
     // 5 connections × 50 answers a second, less what a busy machine takes.
-    assert!((100..=260).contains(&run.result.events.accepted), "{:?}", run.result.events);
-    assert_eq!(run.result.latency.send_lateness.count, 0);
+    assert!((100..=260).contains(&run.result.totals.events.accepted), "{:?}", run.result.totals.events);
+    assert_eq!(run.result.totals.latency.send_lateness, None);
+    assert_eq!(run.result.totals.latency.response_time, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +203,7 @@ async fn summary_and_json_show_the_counts() {
         assert!(summary.lines().any(|found| found == line), "{line:?} is not in\n{summary}");
     }
     let json = serde_json::to_value(&run.result).unwrap();
-    assert_eq!(json["version"], 1);
+    assert_eq!(json["version"], 2);
     assert_eq!(json["events"]["accepted"], 17);
     assert_eq!(json["refusals"]["429 backlog-full"], 3);
     assert_eq!(json["plan"]["seed"], 1);

@@ -1,5 +1,6 @@
 //! The program: exit codes, what goes to standard output, signals, health.
 
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -9,19 +10,25 @@ use tokio::process::{Child, Command};
 use super::faults::{closed_address, until};
 use super::receiver::{Answer, Receiver};
 
-/// The program with results in `directory`, and nothing of this process's environment.
-fn start(directory: &std::path::Path, flags: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_simulator"))
-        .env_clear()
-        .env("OTEL_SDK_DISABLED", "true")
-        .env("RUN_ID", "run-1")
-        .env("RESULTS_DIR", directory)
-        .args(flags.split_whitespace())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
+/// The program with nothing of this process's environment.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
+    command.env_clear().env("OTEL_SDK_DISABLED", "true").env("RUN_ID", "run-1").kill_on_drop(true);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A run with results in `directory`.
+pub(crate) fn start(directory: &Path, flags: &str) -> Child {
+    let mut command = program();
+    command.env("RESULTS_DIR", directory).arg("run").args(flags.split_whitespace());
+    command.spawn().unwrap()
+}
+
+/// Sends a signal such as `-TERM` to a program that has not been waited for.
+pub(crate) async fn signal(child: &Child, signal: &str) {
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
 }
 
 async fn output(flags: &str) -> Output {
@@ -68,14 +75,13 @@ async fn unreachable_target_exits_1_and_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn signal_ends_the_run_with_its_results() {
     let receiver = Receiver::start(|_| Answer::Accept).await;
-    for signal in ["-TERM", "-INT"] {
+    for name in ["-TERM", "-INT"] {
         let directory = tempfile::tempdir().unwrap();
         let sent = receiver.requests();
         let load = format!("--target {} --rate 200 --duration 1h --json", receiver.url());
         let child = start(directory.path(), &load);
         until(|| receiver.requests() >= sent + 20).await;
-        let id = child.id().unwrap().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
+        signal(&child, name).await;
         let output = child.wait_with_output().await.unwrap();
         assert!(output.status.success());
         let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -100,7 +106,7 @@ async fn health_and_statistics_are_served_where_asked_for() {
         r#""service":"simulator""#,
         "simulator.events.accepted",
         "simulator.response.duration",
-        r#""phase=run":1.0"#,
+        r#""phase=measure":1.0"#,
         r#""phase=drain":0.0"#,
     ] {
         assert!(statistics.contains(name), "{name}: {statistics}");

@@ -1,5 +1,6 @@
 //! A receiver that answers as a test wants, and remembers which events reached it.
 
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,8 +15,10 @@ use tokio::task::JoinHandle;
 /// What a receiver does with a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
-    /// 202 for all its events.
+    /// 202 for all its events, of malformed requests for one.
     Accept,
+    /// 202 for requests that are valid, 400 for others.
+    AcceptValid,
     /// The same after a while.
     AcceptAfter(Duration),
     /// 202, and the end of the connection without saying so.
@@ -61,10 +64,26 @@ struct State {
 pub(crate) struct Received {
     /// Their numbers.
     pub(crate) sequences: SequenceSet,
-    /// How many came more than once.
-    pub(crate) repeated: u64,
+    /// Those that came twice.
+    pub(crate) repeated: SequenceSet,
+    /// How many came a third time.
+    pub(crate) surplus: u64,
+    /// Requests that came again with other bytes.
+    pub(crate) altered: u64,
+    /// Requests that are not valid events, whose numbers nobody knows.
+    pub(crate) malformed: u64,
     /// Connections that were made.
     pub(crate) connections: u64,
+    /// The bodies of requests by the number of their first event.
+    bodies: HashMap<u64, Vec<u8>>,
+}
+
+impl Received {
+    /// The events by their numbers.
+    pub(crate) fn events(&self) -> BTreeMap<u64, serde_json::Value> {
+        let all = self.bodies.values().flat_map(|body| values(body).unwrap());
+        all.map(|value| (sequence(&value).unwrap(), value)).collect()
+    }
 }
 
 impl Receiver {
@@ -144,8 +163,13 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
         }
         let events = state.remember(&buffer[head_length..head_length + body_length]);
         buffer.drain(..head_length + body_length);
+        let answer = match (answer, events) {
+            (Answer::AcceptValid, None) => Answer::problem(400, "invalid-event"),
+            (answer, _) => answer,
+        };
+        let events = events.unwrap_or(1);
         let text = match answer {
-            Answer::Accept => confirmation(events),
+            Answer::Accept | Answer::AcceptValid => confirmation(events),
             Answer::AcceptAfter(delay) => {
                 tokio::time::sleep(delay).await;
                 confirmation(events)
@@ -189,21 +213,41 @@ fn response(status: u16, body: &str) -> String {
 }
 
 impl State {
-    fn remember(&self, body: &[u8]) -> u64 {
-        let text = std::str::from_utf8(body).unwrap();
-        let values: Vec<serde_json::Value> = match serde_json::from_str(text) {
-            Ok(serde_json::Value::Array(events)) => events,
-            Ok(event) => vec![event],
-            Err(_) => text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
-        };
+    /// How many events a body has; none where it is malformed.
+    fn remember(&self, body: &[u8]) -> Option<u64> {
+        let sequences = sequences(body);
         let mut received = self.received.lock().unwrap();
-        for value in &values {
-            let text = value.to_string();
-            let sequence = Event::parse(&text).unwrap().sequence.unwrap();
-            if !received.sequences.insert(sequence) {
-                received.repeated += 1;
+        let Some(sequences) = sequences else {
+            received.malformed += 1;
+            return None;
+        };
+        for sequence in &sequences {
+            if !received.sequences.insert(*sequence) && !received.repeated.insert(*sequence) {
+                received.surplus += 1;
             }
         }
-        values.len() as u64
+        let before = received.bodies.insert(sequences[0], body.to_owned());
+        if before.is_some_and(|before| before != body) {
+            received.altered += 1;
+        }
+        Some(sequences.len() as u64)
     }
+}
+
+/// The numbers of the events of a body; none where one of them is not valid.
+fn sequences(body: &[u8]) -> Option<Vec<u64>> {
+    values(body)?.iter().map(sequence).collect()
+}
+
+fn values(body: &[u8]) -> Option<Vec<serde_json::Value>> {
+    let text = std::str::from_utf8(body).ok()?;
+    match serde_json::from_str(text) {
+        Ok(serde_json::Value::Array(events)) => Some(events),
+        Ok(event) => Some(vec![event]),
+        Err(_) => text.lines().map(serde_json::from_str).collect::<Result<_, _>>().ok(),
+    }
+}
+
+fn sequence(value: &serde_json::Value) -> Option<u64> {
+    Event::parse(&value.to_string()).ok()?.sequence
 }
