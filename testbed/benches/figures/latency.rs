@@ -46,6 +46,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         ("--run-id", "latency".to_owned()),
     ];
     let mut load = tokio::process::Command::new(program_path("simulator")?)
+        .arg("run")
         .args(arguments.iter().flat_map(|(name, value)| [*name, value.as_str()]))
         .env("TELEMETRY", "off")
         .stdout(std::process::Stdio::null())

@@ -56,11 +56,7 @@ pub(crate) async fn fill(connection: &mut MultiplexedConnection, count: usize) -
 pub(crate) fn wrk(url: &str, content_type: &str, body: &str, seconds: u32) -> anyhow::Result<f64> {
     let directory = tempfile::tempdir()?;
     let script = directory.path().join("post.lua");
-    let lua = format!(
-        "wrk.method = 'POST'\nwrk.headers['content-type'] = '{content_type}'\nwrk.body = [==[{body}]==]\n\
-         function done(summary) io.stderr:write(summary.errors.status, ' ', summary.requests, ' ', summary.duration, '\\n') end\n"
-    );
-    std::fs::write(&script, lua)?;
+    std::fs::write(&script, wrk_script(content_type, body))?;
     let output = Command::new("wrk")
         .args(["-t1", "-c64", &format!("-d{seconds}s"), "-s"])
         .arg(&script)
@@ -71,8 +67,19 @@ pub(crate) fn wrk(url: &str, content_type: &str, body: &str, seconds: u32) -> an
     let line = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     let numbers: Vec<f64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
     match numbers[..] {
-        [0.0, requests, duration_us] => Ok(requests / duration_us * 1e6),
+        [0.0, requests, duration_us, ..] => Ok(requests / duration_us * 1e6),
         [errors, ..] => bail!("{errors} requests to {url} were refused"),
         _ => bail!("wrk said: {line}"),
     }
+}
+
+/// A script for wrk that posts this body. At the end it writes to stderr how many requests were refused, how many there
+/// were, for how long, and the median, the 99th percentile and the maximum of their latencies; times in µs.
+pub(crate) fn wrk_script(content_type: &str, body: &str) -> String {
+    format!(
+        "wrk.method = 'POST'\nwrk.headers['content-type'] = '{content_type}'\nwrk.body = [==[{body}]==]\n\
+         function done(summary, latency)\n\
+         io.stderr:write(table.concat({{summary.errors.status, summary.requests, summary.duration,\n\
+         latency:percentile(50), latency:percentile(99), latency.max}}, ' '), '\\n')\nend\n"
+    )
 }

@@ -1,7 +1,7 @@
 //! The figures of the project, measured side by side in one run and reported as ratios.
 //!
-//! `cargo bench -p testbed` runs it; it needs wrk, redis-server and redis-benchmark, and a release build of the
-//! services. Rounds are interleaved: each round measures every contender once, so that a noisy neighbour hits all.
+//! `cargo bench -p testbed` runs it; it needs redis-server, redis-benchmark, wrk and other load generators, and a
+//! release build of the services. Rounds are interleaved: each round measures every contender once, so that a noisy neighbour hits all.
 
 mod hot_path;
 mod ingest;
@@ -10,6 +10,7 @@ mod load;
 mod processes;
 mod queries;
 mod report;
+mod simulator;
 mod start;
 mod telemetry;
 mod worker;
@@ -24,9 +25,12 @@ use crate::report::Report;
 const ROUNDS: usize = 5;
 
 fn main() -> anyhow::Result<()> {
-    // The benchmark starts itself as the server that everything is compared with.
+    // The benchmark starts itself as the servers that others are compared with, or measured against.
     if let Some(port) = std::env::args().skip_while(|argument| argument != "--constant-server").nth(1) {
         return ingest::serve_constant(port.parse()?);
+    }
+    if std::env::args().any(|argument| argument == simulator::server::ARGUMENT) {
+        return simulator::server::serve();
     }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
@@ -50,6 +54,9 @@ fn main() -> anyhow::Result<()> {
     if wanted("telemetry") {
         hot_path::measure(&mut report).context("hot path")?;
         runtime.block_on(telemetry::measure(&mut report)).context("telemetry")?;
+    }
+    if wanted("simulator") {
+        simulator::measure(&mut report).context("simulator")?;
     }
     report.print();
     // This program is target/release/deps/figures-….

@@ -9,6 +9,8 @@ use serde::Serialize;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     machine: Machine,
+    /// What else was measured with, and how.
+    notes: Vec<String>,
     figures: Vec<Figure>,
 }
 
@@ -68,6 +70,12 @@ impl Default for Machine {
 }
 
 impl Report {
+    /// Adds what a reader of the figures must know.
+    pub(crate) fn note(&mut self, note: String) {
+        eprintln!("{note}");
+        self.notes.push(note);
+    }
+
     /// Adds a figure and gives its median.
     pub(crate) fn add(&mut self, name: &str, unit: &'static str, samples: Vec<f64>) -> f64 {
         let median = median(&samples);
@@ -78,8 +86,7 @@ impl Report {
 
     /// Adds a ratio that should be at least `aim`, made round by round.
     pub(crate) fn add_ratio(&mut self, name: &str, numerators: &[f64], denominators: &[f64], aim: f64) {
-        let ratios = numerators.iter().zip(denominators).map(|(a, b)| a / b).collect();
-        let median = self.add(name, "ratio", ratios);
+        let median = self.add(name, "ratio", quotients(numerators, denominators));
         self.set_goal(format!("at least {aim}"), aim, median >= aim);
     }
 
@@ -98,9 +105,12 @@ impl Report {
     pub(crate) fn print(&self) {
         let Machine { processor, cores, kernel, redis, revision, rounds } = &self.machine;
         println!(
-            "\n{processor}, {cores} cores, {kernel}\n{redis}\nrevision {revision}, medians of {rounds} rounds\n"
+            "\n{processor}, {cores} cores, {kernel}\n{redis}\nrevision {revision}, medians of {rounds} rounds"
         );
-        println!("{:<58} {:>14} {:>25}  goal", "figure", "median", "range");
+        for note in &self.notes {
+            println!("{note}");
+        }
+        println!("\n{:<58} {:>14} {:>25}  goal", "figure", "median", "range");
         for Figure { name, unit, median, samples, goal } in &self.figures {
             let (least, greatest) =
                 samples.iter().fold((f64::MAX, f64::MIN), |(a, b), &s| (a.min(s), b.max(s)));
@@ -119,6 +129,11 @@ impl Report {
     }
 }
 
+/// Ratios, round by round.
+pub(crate) fn quotients(numerators: &[f64], denominators: &[f64]) -> Vec<f64> {
+    numerators.iter().zip(denominators).map(|(a, b)| a / b).collect()
+}
+
 pub(crate) fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -134,6 +149,7 @@ fn formatted(value: f64, unit: &str) -> String {
     match unit {
         "ratio" => format!("{value:.2}"),
         "ms" => format!("{value:.2} ms"),
+        "%" => format!("{value:.3} %"),
         "ns" => format!("{value:.1} ns"),
         "MiB" => format!("{value:.1} MiB"),
         unit => format!("{:.0} {unit}", value),

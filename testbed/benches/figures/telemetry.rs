@@ -203,6 +203,7 @@ impl Pipeline {
         let mut load =
             tokio::process::Command::from(pinned(&program_path("simulator")?.to_string_lossy(), false))
                 .args([
+                    "run",
                     "--target",
                     &self.ingest.url(""),
                     "--rate",
