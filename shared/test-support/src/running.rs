@@ -129,7 +129,8 @@ impl Drop for ServiceProcess {
 fn spawn(program: &str, address: SocketAddr, arguments: &[String], collector: Option<&str>) -> Child {
     let path = program_path(program);
     let mut command = Command::new(&path);
-    command.args(["--listen-addr", &address.to_string(), "--log-format", "text"]).args(arguments);
+    // After a subcommand, which the simulator has.
+    command.args(arguments).args(["--listen-addr", &address.to_string(), "--log-format", "text"]);
     match collector {
         None => command.args(["--otel-sdk-disabled", "true", "--log-level", "error"]),
         // The level holds for what is exported as well.

@@ -114,7 +114,7 @@ async fn carry_out(stack: &mut Stack, args: &DemoArgs) -> anyhow::Result<AuditRe
         Err(error) => complain(&error.to_string()),
     }
     let audit = Audit {
-        run: load.run.clone(),
+        run: Some(load.run.clone()),
         results: stack.directory().results(),
         query_url: stack.query_url(),
         client: client.clone(),

@@ -144,12 +144,13 @@ pub async fn stop(stack: &mut Stack, interrupts: &mut Interrupts) -> bool {
 async fn live(stack: &mut Stack, args: &UpArgs) -> anyhow::Result<()> {
     say(&format!("starting in {}", stack.directory().root().display()));
     stack.start().await?;
+    let mut facts = facts(stack, args);
     if let Some(rate) = args.rate {
         let (LoadArgs { batch, seed }, run) = (args.load.clone(), run_name("up"));
         say(&format!("a simulator sends {rate} events/s as run {run}"));
+        facts.addresses.push(("audit", how_to_audit(stack, &run)));
         stack.start_simulator(&Load { rate, duration: None, batch, seed, run })?;
     }
-    let facts = facts(stack, args);
     for (name, address) in &facts.addresses {
         say(&format!("  {name:<8}{address}"));
     }
@@ -165,6 +166,21 @@ async fn live(stack: &mut Stack, args: &UpArgs) -> anyhow::Result<()> {
 pub(super) fn run_name(prefix: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("{prefix}-{}", now.as_secs())
+}
+
+/// The command that audits a run of the simulator. Its ledger is there once it has ended.
+fn how_to_audit(stack: &Stack, run: &str) -> String {
+    let results = stack.directory().results();
+    let redis = match stack.plan().redis {
+        RedisPlan::Own { port, .. } => format!(" --redis-url redis://127.0.0.1:{port}"),
+        // Its address may hold a password.
+        RedisPlan::Running { .. } => String::new(),
+    };
+    format!(
+        "stop the simulator, then: testbed audit --run {run} --results {} --query-url {}{redis}",
+        results.display(),
+        stack.query_url()
+    )
 }
 
 fn facts(stack: &Stack, args: &UpArgs) -> Facts {

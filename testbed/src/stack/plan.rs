@@ -105,9 +105,6 @@ pub struct Load {
     pub run: String,
 }
 
-/// The longest that a simulator takes: it is stopped long before.
-const ENDLESS: &str = "8760h";
-
 /// Variables that are about another Redis than our own.
 const REDIS_CREDENTIALS: [&str; 4] =
     ["REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_PASSWORD_FILE", "REDIS_CA_FILE"];
@@ -251,15 +248,23 @@ impl Plan {
     /// How a simulator with `load` is launched.
     #[must_use]
     pub fn launch_simulator(&self, directory: &Directory, load: &Load) -> Launch {
-        let duration =
-            load.duration.map_or_else(|| ENDLESS.into(), |duration| format!("{}ms", duration.as_millis()));
         let mut launch =
             self.service(directory, "simulator", &self.programs.simulator, self.addresses.simulator);
+        launch.arguments = vec!["run".into()];
+        match load.duration {
+            Some(duration) => {
+                launch.environment.push(("DURATION", format!("{}ms", duration.as_millis()).into()));
+            }
+            None => {
+                launch.arguments.push("--forever".into());
+                // An inherited one would contradict.
+                launch.environment_removed.push("DURATION");
+            }
+        }
         launch.environment.extend(self.token_file());
         launch.environment.extend([
             ("TARGET_URL", base_url(self.addresses.ingest).into()),
             ("RATE", load.rate.to_string().into()),
-            ("DURATION", duration.into()),
             ("BATCH", load.batch.to_string().into()),
             ("SEED", load.seed.to_string().into()),
             ("RUN_ID", load.run.clone().into()),

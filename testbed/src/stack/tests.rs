@@ -92,7 +92,8 @@ async fn end_of_a_part_is_reported_once() {
 async fn own_redis_keeps_its_data_from_one_run_to_the_next() {
     let parent = tempfile::tempdir().unwrap();
     for run in 0..2 {
-        let mut stack = stack(plan(programs("dies", "dies"), 1), parent.path());
+        // One that dies: of several, those that die after the first are told at the end.
+        let mut stack = stack(plan(programs("waits", "dies"), 1), parent.path());
         stack.start().await.unwrap_err();
         let mut connection = stack.redis().connect_once(Duration::from_secs(5)).await.unwrap();
         let length: u64 =

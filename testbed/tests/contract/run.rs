@@ -97,19 +97,21 @@ impl Run {
         std::thread::spawn(move || mute.incoming().for_each(drop));
         let target = self.ingest.clone();
         let unused = format!("http://127.0.0.1:{}", ports::unused(1).unwrap()[0]);
-        let mut load = vec![self.simulator(RUN_ID, &target, "150", "10m")];
-        load.push(self.simulator("refused", &unused, "5", "10m"));
-        load.push(self.simulator("lost", &mute_url, "5", "10m"));
+        let mut load =
+            vec![self.simulator(RUN_ID, &target, "150", &["--query-url", &self.query, "--probes", "5"])];
+        load.push(self.simulator("refused", &unused, "5", &[]));
+        load.push(self.simulator("lost", &mute_url, "5", &[]));
         self.load.lock().unwrap().extend(load);
         assert_eq!(self.post("{}").await, 422);
     }
 
-    fn simulator(&self, run: &str, target: &str, rate: &str, duration: &str) -> Process {
+    fn simulator(&self, run: &str, target: &str, rate: &str, more: &[&str]) -> Process {
         let file = |name: &str| File::create(self.directory.path().join(name)).unwrap();
         let address = format!("127.0.0.1:{}", ports::unused(1).unwrap()[0]);
         let mut command = Command::new(service("simulator"));
         command
-            .args(["--target", target, "--rate", rate, "--duration", duration, "--run-id", run])
+            .args(["run", "--target", target, "--rate", rate, "--forever", "--run-id", run])
+            .args(more)
             .args([
                 "--start-timeout",
                 "0s",

@@ -95,8 +95,8 @@ fn whole_way(files: &TraceFiles, spans: &[Span]) -> Vec<String> {
     let journey = Journey::find(files, id).unwrap();
     let hops: Vec<&Span> = journey.hops.iter().map(|hop| &hop.span).collect();
     let is_hop = |spec: &&SpanSpec| hops.iter().any(|span| is_of(span, spec));
-    // A query is no part of an event's way.
-    let on_the_way = SPANS.iter().filter(|spec| spec.pattern != "GET {}");
+    // A query is no part of an event's way, nor is a phase of the run.
+    let on_the_way = SPANS.iter().filter(|spec| !["GET {}", "phase {}"].contains(&spec.pattern));
     on_the_way
         .filter(|spec| !is_hop(spec))
         .map(|spec| format!("the way of {id} has no hop {:?} of {}", spec.pattern, spec.service))

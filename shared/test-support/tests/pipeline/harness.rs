@@ -43,6 +43,7 @@ pub(crate) struct Load {
 /// What a run left behind.
 pub(crate) struct Finished {
     pub(crate) run: &'static str,
+    pub(crate) result: RunResult,
     pub(crate) ledger: Ledger,
 }
 
@@ -110,11 +111,11 @@ impl Pipeline {
     /// Starts a load of the simulator.
     pub(crate) fn begin_load(&self, run: &'static str, more: &[&str]) -> Load {
         let (target, results) = (self.ingest.url(""), self.path("results"));
-        let base =
-            ["simulator", "--target", &target, "--results", &results, "--run-id", run, "--timeout", "2s"];
+        let base = ["run", "--target", &target, "--results", &results, "--run-id", run, "--timeout", "2s"];
         let args =
-            simulator::config::Args::try_parse_from(base.iter().chain(more)).expect("arguments are valid");
-        let config = args.convert().expect("configuration is valid");
+            simulator::config::RunArgs::try_parse_from(base.iter().chain(more)).expect("arguments are valid");
+        let mut config = args.convert().expect("configuration is valid");
+        config.shows_progress = false;
         let run_load = simulator::run(config, CancellationToken::new());
         let task = tokio::spawn(async { run_load.await.expect("the load can be run") });
         Load { run, results: results.into(), task }
@@ -155,6 +156,19 @@ impl Pipeline {
         Some(measurement::audit(&finished.ledger, &observed))
     }
 
+    /// All events of a run, as query-api gives them, in the order in which they were accepted.
+    pub(crate) async fn rows(&self, run: &str) -> Vec<serde_json::Value> {
+        let url = self.query.url(&format!("/v1/events?runid={run}&order=asc&limit=1000"));
+        let (mut rows, mut page_url) = (Vec::new(), url.clone());
+        loop {
+            let answer = reqwest::get(&page_url).await.expect("answered");
+            let mut page: serde_json::Value = answer.json().await.expect("JSON");
+            rows.append(page["events"].as_array_mut().expect("events"));
+            let Some(next) = page["next"].as_str() else { return rows };
+            page_url = format!("{url}&cursor={next}");
+        }
+    }
+
     async fn is_drained(&self) -> bool {
         let Ok(answer) = reqwest::get(self.query.url("/v1/pipeline")).await else { return false };
         let pipeline: serde_json::Value = answer.json().await.unwrap_or_default();
@@ -169,8 +183,8 @@ impl Load {
         let path = self.results.join(self.run).join("ledger.json");
         let text = std::fs::read_to_string(path).expect("a ledger was written");
         let file: LedgerFile = serde_json::from_str(&text).expect("a ledger");
-        assert!(result.events.sent > 0);
-        Finished { run: self.run, ledger: file.ledger }
+        assert!(result.totals.events.sent > 0);
+        Finished { run: self.run, result, ledger: file.ledger }
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod crashes;
 mod harness;
+mod real_input;
 mod redis_faults;
+mod simulator_faults;
 mod statistics;
 mod steady;
 mod traces;

@@ -32,7 +32,7 @@ async fn redis_that_loses_all_its_data_costs_nothing_that_was_processed() {
 async fn redis_that_is_down_at_the_start_is_waited_for() {
     let mut pipeline = Pipeline::start_with(redis_that_is_down(), Options::default()).await;
     let early = pipeline.load("early", &["--rate", "50", "--duration", "1s"]).await;
-    assert_eq!((early.ledger.accepted.len(), early.ledger.refused.len()), (0, 50));
+    assert_eq!((early.ledger.first.accepted.len(), early.ledger.first.refused.len()), (0, 50));
     pipeline.redis.restart().await;
     let pipeline = pipeline.ready().await;
     let run = pipeline.load("later", &LOAD).await;

@@ -34,7 +34,10 @@ async fn every_metric_is_there_from_the_start() {
         ("process-worker", &["--redis-url", &url, "--cache-path", &worker]),
         ("query-api", &["--redis-url", &url, "--cache-path", &query]),
         // Nobody listens there, so that it stays in its first phase.
-        ("simulator", &["--target", "http://127.0.0.1:1", "--start-timeout", "60s", "--results", &results]),
+        (
+            "simulator",
+            &["run", "--target", "http://127.0.0.1:1", "--start-timeout", "60s", "--results", &results],
+        ),
     ];
     for (program, arguments) in cases {
         let service = ServiceProcess::start(program, arguments);

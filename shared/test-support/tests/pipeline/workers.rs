@@ -65,10 +65,14 @@ async fn full_backlog_refuses_and_loses_nothing() {
         Pipeline::start(Options { ingest: &["--backlog-events-max", "200"], ..Options::default() }).await;
     pipeline.worker.kill();
     let run = pipeline.load("backlog", &LOAD).await;
-    assert!(run.ledger.accepted.len() >= 200 && run.ledger.refused.len() > 1000, "{:?}", run.ledger);
+    assert!(
+        run.ledger.first.accepted.len() >= 200 && run.ledger.first.refused.len() > 1000,
+        "{:?}",
+        run.ledger
+    );
     pipeline.worker.restart();
     let verdict = pipeline.audit_holds(&run).await;
-    assert_eq!(verdict.queryable, run.ledger.accepted.len());
+    assert_eq!(verdict.queryable, run.ledger.first.accepted.len());
 }
 
 #[tokio::test]

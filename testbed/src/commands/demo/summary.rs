@@ -23,11 +23,27 @@ struct Use {
     resident_bytes_max: u64,
 }
 
-/// The rates of the simulator's `result.json`.
+/// What is shown of the simulator's `result.json`.
 #[derive(Debug, Deserialize)]
 struct RunResult {
     elapsed_s: f64,
     rates: Rates,
+    verdict: Verdict,
+}
+
+/// Whether the simulator's figures can be relied on.
+#[derive(Debug, Deserialize)]
+struct Verdict {
+    /// `valid`, `suspect` or `invalid`.
+    status: String,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reason {
+    /// `invalid`, `suspect` or `note`.
+    severity: String,
+    message: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,7 +153,7 @@ fn write_proof(text: &mut String, report: &AuditReport, pipeline: Option<&Pipeli
 }
 
 fn write_rates(text: &mut String, result: Option<&RunResult>) -> fmt::Result {
-    let Some(RunResult { elapsed_s, rates }) = result else {
+    let Some(RunResult { elapsed_s, rates, verdict }) = result else {
         return writeln!(text, "rates             {UNKNOWN}");
     };
     writeln!(
@@ -146,7 +162,16 @@ fn write_rates(text: &mut String, result: Option<&RunResult>) -> fmt::Result {
         rate(rates.planned_events_per_s),
         rate(rates.sent_events_per_s),
         rate(rates.accepted_events_per_s)
-    )
+    )?;
+    let judgement = match verdict.status.as_str() {
+        "suspect" => "suspect: judge rates and latencies with this in mind; the audit does not depend on it",
+        "invalid" => "invalid: the load was not the planned one; the audit does not depend on it",
+        other => other,
+    };
+    writeln!(text, "measurement       {judgement}")?;
+    // A note changes nothing.
+    let mut reasons = verdict.reasons.iter().filter(|reason| reason.severity != "note");
+    reasons.try_for_each(|reason| writeln!(text, "{:<18}- {}", "", reason.message))
 }
 
 fn write_stages(text: &mut String, stages: &[Stage]) -> fmt::Result {
@@ -187,14 +212,14 @@ fn write_sample(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use measurement::{Ledger, ObservedRun, SequenceSet, audit};
+    use measurement::{Fates, Ledger, ObservedRun, SequenceSet, audit};
 
     fn report() -> AuditReport {
-        let sent: SequenceSet = (1..=10).collect();
         let accepted: SequenceSet = (1..=9).collect();
         let ranges: SequenceSet = (1..=8).collect();
         let refused = [10].into_iter().collect();
-        let ledger = Ledger { sent, accepted, refused, ..Ledger::default() };
+        let first = Fates { accepted, refused, ..Fates::default() };
+        let ledger = Ledger { first, ..Ledger::default() };
         let observed =
             ObservedRun { events: 8, distinct: 8, ranges, complete: true, ..ObservedRun::default() };
         AuditReport {
@@ -217,6 +242,24 @@ mod tests {
             "10 sent, 9 accepted, 9 processed, 8 queryable, 1 lost, 0 duplicated, 1 refused"
         );
         assert_eq!(lines[2..], ["note: a note", "the audit is violated"]);
+    }
+
+    #[test]
+    fn doubts_about_the_measurement_are_not_about_the_proof() {
+        let result: RunResult = serde_json::from_str(
+            r#"{"elapsed_s":30.0,"rates":{"planned_events_per_s":2000,"sent_events_per_s":1900,
+                "accepted_events_per_s":1900},"verdict":{"status":"suspect","reasons":[{"severity":"suspect",
+                "check":"rate-error","message":"5 % below the plan","remedy":"use more threads"},
+                {"severity":"note","check":"late","message":"some were late","remedy":"none"}]}}"#,
+        )
+        .unwrap();
+        let mut text = String::new();
+        write_rates(&mut text, Some(&result)).unwrap();
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        let judgement =
+            "suspect: judge rates and latencies with this in mind; the audit does not depend on it";
+        let expected = [&format!("measurement       {judgement}"), "                  - 5 % below the plan"];
+        assert_eq!(lines, expected);
     }
 
     #[test]

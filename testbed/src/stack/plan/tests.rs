@@ -96,6 +96,28 @@ fn services_send_their_telemetry_where_the_plan_says() {
 }
 
 #[test]
+fn simulator_ends_by_itself_only_where_the_load_has_an_end() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = Directory::open(parent.path()).unwrap();
+    let plan = plan(programs(), 1);
+    let load = Load {
+        rate: 200.0,
+        duration: Some(Duration::from_millis(1500)),
+        batch: 1,
+        seed: 7,
+        run: "up-1".to_owned(),
+    };
+    let bounded = plan.launch_simulator(&directory, &load);
+    assert_eq!(bounded.arguments, ["run"]);
+    assert_eq!(value(&bounded, "DURATION"), Some("1500ms"));
+    assert_eq!(value(&bounded, "RUN_ID"), Some("up-1"));
+    let endless = plan.launch_simulator(&directory, &Load { duration: None, ..load });
+    assert_eq!(endless.arguments, ["run", "--forever"]);
+    assert_eq!(value(&endless, "DURATION"), None);
+    assert!(endless.environment_removed.contains(&"DURATION"));
+}
+
+#[test]
 fn claims_name_the_flag_of_every_port() {
     let claims = plan(programs(), 2).claims(true);
     let flags: Vec<&str> = claims.iter().map(|claim| claim.flag).collect();

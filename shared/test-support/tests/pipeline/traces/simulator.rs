@@ -6,7 +6,7 @@ use crate::harness::Options;
 
 fn simulate(traced: &Traced, more: &[&str]) -> ServiceProcess {
     let (target, results) = (traced.pipeline.ingest.url(""), traced.pipeline.path("results"));
-    let base = ["--target", &target, "--results", &results, "--run-id", "traced"];
+    let base = ["run", "--target", &target, "--results", &results, "--run-id", "traced"];
     let arguments = [&base, more].concat();
     ServiceProcess::start_exporting("simulator", &arguments, Some(&traced.collector.url()))
 }
@@ -24,7 +24,8 @@ async fn every_span_of_a_load_belongs_to_another_one() {
         (is_complete && unresolved(spans).is_empty()).then(|| spans.to_vec())
     });
     let spans = spans.await;
-    let roots: Vec<_> = spans.iter().filter(|span| span.service() == "simulator").collect();
+    let is_root = |span: &&ReceivedSpan| span.service() == "simulator" && span.kind == "client";
+    let roots: Vec<_> = spans.iter().filter(is_root).collect();
     assert_eq!(roots.len(), 20);
     for root in roots {
         assert_eq!((root.name.as_str(), root.kind, root.parent_id), ("POST", "client", 0));
@@ -60,4 +61,25 @@ async fn sampler_of_the_simulator_decides_for_the_whole_pipeline() {
     // 50 of 500 are expected; the bounds are further away than chance goes.
     let requests = spans.await;
     assert!((10..150).contains(&requests), "{requests}");
+}
+
+#[tokio::test]
+async fn phase_has_a_span_that_no_sampler_leaves_out() {
+    let traced = Traced::start(Options::default()).await;
+    let load = ["--rate", "50", "--duration", "1s"];
+    let sampler = ["--otel-traces-sampler", "traceidratio", "--otel-traces-sampler-arg", "0"];
+    let _simulator = simulate(&traced, &[&load[..], &sampler].concat());
+    let phases = traced.collector.spans_where("the span of the phase", |spans| {
+        let of_simulator = spans.iter().filter(|span| span.service() == "simulator").cloned();
+        Some(of_simulator.collect::<Vec<_>>()).filter(|phases| !phases.is_empty())
+    });
+    let phases = phases.await;
+    assert_eq!(phases.len(), 1, "{phases:?}");
+    let phase = &phases[0];
+    assert_eq!((phase.name.as_str(), phase.kind, phase.parent_id), ("phase measure", "internal", 0));
+    assert_eq!((phase.attribute(a::RUN_ID), phase.attribute(a::PHASE)), ("traced", "measure"));
+    for count in [a::EVENTS_PLANNED, a::EVENTS_SENT, a::EVENTS_ACCEPTED] {
+        assert_eq!(phase.attribute(count), "50", "{count}");
+    }
+    assert_eq!(phase.end_ns - phase.start_ns, 1_000_000_000);
 }
