@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -88,13 +88,15 @@ where
         Err(error @ TelemetryError::Setting { .. }) => return refuse(service, &error.to_string()),
         Err(error) => return fail(service, &error.into()),
     };
+    // Whoever starts a program at a terminal knows what they asked for; `--check-config` shows the rest.
+    let is_watched = log_output == LogOutput::Stderr && io::stderr().is_terminal();
     tracing::info!(
         target: LIFECYCLE,
         service,
         version = build::VERSION,
         revision = build::REVISION,
         telemetry = telemetry.effective(),
-        ?config,
+        config = (!is_watched).then(|| tracing::field::debug(&config)),
         "starting"
     );
     let outcome = run_to_end(config, run);
