@@ -19,7 +19,7 @@ use mio::{Events, Poll, Token};
 
 use crate::addresses::Addresses;
 use crate::arrival::Arrival;
-use crate::outcome::{Outcome, Refusal, Unknown};
+use crate::outcome::{Outcome, Unknown};
 use crate::plan::Plan;
 use crate::probes::ProbeSender;
 use crate::target::Target;
@@ -92,7 +92,7 @@ impl Lane {
         loop {
             let now = Instant::now();
             if self.recorder.turn(now) {
-                self.end_second(now);
+                self.end_second();
             }
             self.sweep(now);
             self.dispatch(now);
@@ -115,9 +115,13 @@ impl Lane {
         }
     }
 
-    fn end_second(&mut self, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.start);
-        self.usage.end_lap(self.plan.phases[self.plan.phase_at(elapsed)].is_measured);
+    /// The phase that the run is in.
+    fn phase(&self) -> usize {
+        self.plan.phase_at(Instant::now().saturating_duration_since(self.start))
+    }
+
+    fn end_second(&mut self) {
+        self.usage.end_lap(self.plan.phases[self.phase()].is_measured);
         let up = self.connections.iter().filter(|connection| connection.is_up()).count();
         self.open.set(self.in_flight, up);
     }
@@ -151,11 +155,10 @@ impl Lane {
         }
         self.is_over = self.plan.duration().is_some_and(|length| now > self.start + length + timeout);
         if self.is_over || self.stop.ends_sending() {
-            self.drain_waiting(|recorder, arrival| recorder.unsent(arrival));
+            self.drain_waiting(Recorder::unsent);
         }
         if !self.has_hope() {
-            let refused = Outcome::Refused(Refusal::NotConnected);
-            self.drain_waiting(|recorder, arrival| recorder.settle(arrival, &refused));
+            self.drain_waiting(Recorder::refused);
         }
     }
 
@@ -233,7 +236,7 @@ impl Lane {
             return;
         }
         if !self.has_hope() {
-            self.recorder.settle(&arrival, &Outcome::Refused(Refusal::NotConnected));
+            self.recorder.refused(&arrival);
         } else if self.waiting.len() < self.waiting_max {
             self.waiting.push_back(arrival);
         } else {
@@ -276,11 +279,11 @@ impl Lane {
         match change {
             Change::None => {}
             Change::Up => {
-                self.recorder.connecting(true);
+                self.recorder.connecting(self.phase(), true);
                 self.idle.push_back(index);
             }
             Change::Failed(error) => {
-                self.recorder.connecting(false);
+                self.recorder.connecting(self.phase(), false);
                 self.addresses.report(&error);
             }
             Change::Closed => {

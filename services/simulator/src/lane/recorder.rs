@@ -9,7 +9,7 @@ use measurement::{Fates, Ledger};
 use super::connection::Exchange;
 use crate::aggregate::{Slice, Update};
 use crate::arrival::{Arrival, Kind};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Refusal};
 use crate::plan::Plan;
 use crate::tally::{Counts, Fate, LATE_AFTER, Tally, add_reason};
 
@@ -21,8 +21,6 @@ pub(super) struct Recorder {
     second: u64,
     /// One for each phase in which something happened since they were handed over.
     slices: Vec<Option<Tally>>,
-    /// Of all phases but the last.
-    phase_ends: Vec<Duration>,
     /// Since it was handed over.
     ledger: Ledger,
     aggregator: SyncSender<Update>,
@@ -31,8 +29,7 @@ pub(super) struct Recorder {
 impl Recorder {
     pub(super) fn new(plan: &Plan, lane: usize, start: Instant, aggregator: SyncSender<Update>) -> Self {
         let slices = plan.phases.iter().map(|_| None).collect();
-        let phase_ends = (1..plan.phases.len()).map(|phase| plan.phase_start(phase)).collect();
-        Self { lane, start, second: 0, phase_ends, slices, ledger: Ledger::default(), aggregator }
+        Self { lane, start, second: 0, slices, ledger: Ledger::default(), aggregator }
     }
 
     /// Hands the slices of a second over once it has passed. Whether it has.
@@ -60,6 +57,7 @@ impl Recorder {
     /// A request is about to be written.
     pub(super) fn sending(&mut self, exchange: &Exchange) {
         let sent = exchange.sent.saturating_duration_since(self.start);
+        self.count_sent(&exchange.arrival);
         let tally = self.tally(&exchange.arrival);
         tally.last_sent = tally.last_sent.max(Some(sent));
         if let Some(intended) = exchange.intended {
@@ -82,18 +80,10 @@ impl Recorder {
         self.settle(&exchange.arrival, outcome);
     }
 
-    /// A request that came due has this outcome.
-    pub(super) fn settle(&mut self, arrival: &Arrival, outcome: &Outcome) {
-        let events = u64::from(arrival.content.events);
-        let tally = self.tally(arrival);
-        tally.requests.sent += 1;
-        counts_of(tally, arrival.kind).sent += events;
-        match outcome {
-            Outcome::Accepted => {}
-            Outcome::Refused(refusal) => add_reason(&mut tally.refusals, &refusal.to_string(), events),
-            Outcome::Unknown(reason) => add_reason(&mut tally.unknowns, reason.kind(), events),
-        }
-        self.end(arrival, outcome.fate());
+    /// A request that came due could not be sent, for want of a receiver.
+    pub(super) fn refused(&mut self, arrival: &Arrival) {
+        self.count_sent(arrival);
+        self.settle(arrival, &Outcome::Refused(Refusal::NotConnected));
     }
 
     /// A request that came due was given up before a connection was free.
@@ -101,10 +91,8 @@ impl Recorder {
         self.end(arrival, Fate::Unsent);
     }
 
-    /// An attempt to connect succeeded, or failed. It counts for the phase that the run is in.
-    pub(super) fn connecting(&mut self, is_up: bool) {
-        let elapsed = self.start.elapsed();
-        let phase = self.phase_ends.iter().position(|end| elapsed < *end).unwrap_or(self.phase_ends.len());
+    /// An attempt to connect succeeded, or failed, in a phase.
+    pub(super) fn connecting(&mut self, phase: usize, is_up: bool) {
         let tally = self.slices[phase].get_or_insert_default();
         if is_up {
             tally.connects += 1;
@@ -123,6 +111,23 @@ impl Recorder {
             self.aggregator.send(update).ok();
         }
         self.ledger
+    }
+
+    fn count_sent(&mut self, arrival: &Arrival) {
+        let tally = self.tally(arrival);
+        tally.requests.sent += 1;
+        counts_of(tally, arrival.kind).sent += u64::from(arrival.content.events);
+    }
+
+    fn settle(&mut self, arrival: &Arrival, outcome: &Outcome) {
+        let events = u64::from(arrival.content.events);
+        let tally = self.tally(arrival);
+        match outcome {
+            Outcome::Accepted => {}
+            Outcome::Refused(refusal) => add_reason(&mut tally.refusals, &refusal.to_string(), events),
+            Outcome::Unknown(reason) => add_reason(&mut tally.unknowns, reason.kind(), events),
+        }
+        self.end(arrival, outcome.fate());
     }
 
     fn end(&mut self, arrival: &Arrival, fate: Fate) {
@@ -184,4 +189,46 @@ fn insert(fates: &mut Fates, arrival: &Arrival, fate: Fate) {
         Fate::Unsent => &mut fates.unsent,
     };
     set.insert_range(arrival.content.sequences());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use observability::trace::{Span, SpanName};
+
+    use super::*;
+    use crate::arrival::Content;
+    use crate::plan::{Load, PhasePlan};
+
+    #[test]
+    fn request_is_sent_in_one_second_and_accepted_in_another() {
+        let phase =
+            PhasePlan { name: "a".to_owned(), duration_s: 9.0, is_measured: true, load: Load::Closed };
+        let (sender, updates) = sync_channel(16);
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut recorder = Recorder::new(&Plan::plain(vec![phase]), 0, start, sender);
+        let offset = Duration::from_millis(500);
+        let content = Content { index: 0, offset, first: 0, events: 3, record: 0 };
+        let arrival = Arrival { index: 0, offset, phase: 0, kind: Kind::New, content };
+        let span = Span::none(SpanName::SimulatorRequest);
+        let mut exchange = Exchange::new(arrival, Vec::new(), span, false, Some(at(500)));
+        exchange.sent = at(600);
+        recorder.due(&arrival, Some(Duration::ZERO));
+        recorder.sending(&exchange);
+        assert!(recorder.turn(at(2_050)));
+        recorder.ended(&exchange, &Outcome::Accepted, Some(at(2_100)));
+        assert!(recorder.turn(at(3_000)));
+        let slices: Vec<_> = updates
+            .try_iter()
+            .filter_map(|update| match update {
+                Update::Slice(slice) => Some((slice.second, slice.tally.events)),
+                _ => None,
+            })
+            .collect();
+        let none = Counts::default();
+        let expected = [(0, Counts { planned: 3, sent: 3, ..none }), (2, Counts { accepted: 3, ..none })];
+        assert_eq!(slices, expected);
+    }
 }
