@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use measurement::{Histogram, HistogramSummary, Ledger, LedgerFile};
 use serde::Serialize;
 
-use super::{Circumstances, Figures};
+use super::{Circumstances, Figures, ShardsSummary};
 use crate::error::RunError;
 use crate::probes::ProbeTally;
 use crate::tally::Tally;
@@ -93,10 +93,15 @@ pub(crate) fn write_ledger(
     circumstances: &Circumstances,
     ledger: Ledger,
 ) -> Result<(), RunError> {
-    let Circumstances { plan, started_unix_us, elapsed, .. } = circumstances;
+    let Circumstances { plan, started_unix_us, elapsed, shard, shards, .. } = circumstances;
     let at = |unix_us| Timestamp::from_microsecond(unix_us).unwrap_or(Timestamp::MAX);
     let ended_unix_us = started_unix_us.saturating_add(elapsed.as_micros() as i64);
-    let ledger_file = LedgerFile::new(plan.run_id.clone(), at(*started_unix_us), at(ended_unix_us), ledger);
+    let mut ledger_file =
+        LedgerFile::new(plan.run_id.clone(), at(*started_unix_us), at(ended_unix_us), ledger);
+    // A ledger that stands for the whole run says what it lacks: an audit would take it for events that nobody sent.
+    if let (None, Some(ShardsSummary { count, missing, .. })) = (shard, shards) {
+        ledger_file.missing_shards = missing.iter().map(|index| format!("{index} of {count}")).collect();
+    }
     write(&directory.join(LEDGER_FILE), |file| ledger_file.write(file))
 }
 
