@@ -1,10 +1,11 @@
-//! Helpers of tests: private Redis servers, services in and out of process, a breakable link, a collector of
+//! Helpers of tests: private Redis servers and image registries, services in and out of process, a breakable link, a collector of
 //! telemetry, waiting for conditions.
 //! A dev-dependency only.
 
 mod breakable_link;
 mod collector;
 mod redis_server;
+pub mod registry;
 mod running;
 mod wait;
 
