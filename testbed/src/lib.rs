@@ -5,6 +5,7 @@ pub mod audit;
 pub mod commands;
 pub mod console;
 pub mod http_client;
+pub mod images;
 pub mod interrupts;
 pub mod procfs;
 pub mod spans;

@@ -1,0 +1,9 @@
+//! Pins images by the digests of their indexes, in a component of kustomize that every overlay takes its images from.
+
+mod kustomization;
+mod metadata;
+mod resolve;
+
+pub use kustomization::{KUSTOMIZATION_FILE, Pin, Pins};
+pub use metadata::{Built, parse as parse_metadata};
+pub use resolve::{PinError, Wanted, pin};
