@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod demo;
 pub mod guard;
+pub mod images;
 pub mod trace;
 pub mod up;
 
@@ -27,6 +28,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Show the way of one event through the pipeline, hop by hop
     Trace(trace::TraceArgs),
+    /// Look into the images in a registry, and pin them by their digests
+    Images(images::ImagesArgs),
     #[command(hide = true)]
     Guard(guard::GuardArgs),
 }
@@ -44,6 +47,7 @@ impl Cli {
             Command::Demo(args) => block_on(demo::run(&args)),
             Command::Audit(args) => block_on(audit::run(&args)),
             Command::Trace(args) => trace::run(&args),
+            Command::Images(args) => block_on(images::run(&args)),
         }
     }
 }
