@@ -40,6 +40,15 @@ need_redis() {
   need redis-server redis-server
 }
 
+# need_space DIRECTORY MEGABYTES: ends everything where less is free.
+need_space() {
+  local free
+  free=$(df --output=avail --block-size=M "$1" | tail -n 1 | tr -dc 0-9)
+  if [ "$free" -ge "$2" ]; then return; fi
+  say "$1 has $free MB free, and $2 MB are needed: make room, then run this again"
+  exit 1
+}
+
 fetch() { curl --silent --fail --location --connect-timeout 5 --speed-time 30 --speed-limit 1000 --output "$2" "$1"; }
 
 # amd64 or arm64, as releases name it; fails elsewhere.
