@@ -103,6 +103,28 @@ async fn digests_of_indexes_are_written_and_verify() {
 }
 
 #[tokio::test]
+async fn pins_where_placements_look_for_them_become_current() {
+    let fixture = Fixture::start().await;
+    let folder = fixture.folder.path().join("kubernetes/images");
+    let (address, output) = (fixture.registry.address(), folder.join(TAG));
+    let arguments = ["pin", "--registry", &address, "--revision", TAG, "--output", output.to_str().unwrap()];
+    let said = images(&arguments).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("kubernetes/images/current points there"), "{said:?}");
+    verify(&["--pins", folder.join("current").to_str().unwrap()]).await.assert_healthy();
+}
+
+/// Its folder would be the link, and what the link points at would be overwritten.
+#[tokio::test]
+async fn revision_with_the_name_of_the_link_is_refused() {
+    let fixture = Fixture::start().await;
+    let reference = format!("{}/testbed/ingest-api:current", fixture.registry.address());
+    let said = images(&["pin", "--revision", "current", &reference]).await;
+    assert_eq!(said.code, 64, "{said:?}");
+    assert!(said.stderr.contains("name of the link"), "{said:?}");
+}
+
+#[tokio::test]
 async fn what_bake_built_is_pinned() {
     let fixture = Fixture::start().await;
     let metadata = fixture.metadata(|index| fixture.digests[index].clone());

@@ -3,7 +3,9 @@
 use super::selection::SelectionArgs;
 use crate::console::{complain, say};
 use crate::images::name;
-use crate::images::pin::{Pin, Pins, Wanted, parse_metadata, pin};
+use crate::images::pin::{
+    CURRENT, Current, FOLDER, Pin, Pins, Wanted, parse_metadata, pin, point_current_at,
+};
 use crate::images::registry::Registry;
 use anyhow::Context as _;
 use clap::Args;
@@ -15,13 +17,11 @@ use std::process::ExitCode;
 /// Exit code of images that cannot be pinned.
 const EXIT_REFUSED: u8 = 2;
 
-/// Where overlays look for them.
-const FOLDER: &str = "kubernetes/images";
-
 /// Arguments of `testbed images pin`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Writes all images or, where one cannot be pinned, none. Others that the folder pins stay as they are.\n\
+    kubernetes/images/current, from which kubernetes/placements take their images, then points at the folder.\n\
     Exit status: 0 written, 2 an image cannot be pinned, 1 it could not be carried out, 64 bad arguments."
 )]
 pub(super) struct PinArgs {
@@ -61,7 +61,8 @@ pub(super) async fn run(args: &PinArgs) -> anyhow::Result<ExitCode> {
     }
     let pins = Pins { pins }.beside_those_in(&folder);
     let path = pins.write(&folder, &revision)?;
-    say(&told(&pins, &path, &folder));
+    let current = point_current_at(&folder, &pins)?;
+    say(&told(&pins, &path, &folder, &current));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -110,6 +111,10 @@ fn revision(args: &PinArgs, wanted: &[Wanted]) -> anyhow::Result<String> {
         )
         .into());
     }
+    if revision == CURRENT {
+        let message = format!("{CURRENT:?} is the name of the link to the newest pins: say another tag");
+        return Err(ConfigError::new("REVISION", message).into());
+    }
     Ok(revision)
 }
 
@@ -129,16 +134,29 @@ fn complain_of_shared_names(pins: &[Pin]) -> usize {
 }
 
 /// What was written, and how it is used.
-fn told(pins: &Pins, path: &Path, folder: &Path) -> String {
+fn told(pins: &Pins, path: &Path, folder: &Path, current: &Current) -> String {
     let width = pins.pins.iter().map(|pin| pin.name.len()).max().unwrap_or(0);
     let mut lines: Vec<String> =
         pins.pins.iter().map(|pin| format!("{:width$}  {}", pin.name, pin.digest)).collect();
     let mut last = folder.components().rev().map(|part| part.as_os_str().to_string_lossy());
     let (name, parent) = (last.next().unwrap_or_default(), last.next().unwrap_or_default());
-    lines.push(format!(
-        "\nwrote {}; name its folder last in a kustomization, by its path from there:\n",
-        path.display()
-    ));
-    lines.push(format!("  components:\n    - …/{}/{name}", parent.trim_matches('/')));
+    lines.push(String::new());
+    match current {
+        Current::Moved => lines.push(format!(
+            "wrote {}; {FOLDER}/{CURRENT} points there, and kubernetes/placements with it",
+            path.display()
+        )),
+        Current::Kept { lacking } => lines.push(format!(
+            "wrote {}; {FOLDER}/{CURRENT} still points at older pins, as these lack {}: build all services of this \
+             revision, or name this folder",
+            path.display(),
+            lacking.join(", ")
+        )),
+        Current::Elsewhere => lines.push(format!(
+            "wrote {}; name its folder last in a kustomization, by its path from there:\n\n  components:\n    - …/{}/{name}",
+            path.display(),
+            parent.trim_matches('/')
+        )),
+    }
     lines.join("\n")
 }
