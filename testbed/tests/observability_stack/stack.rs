@@ -19,7 +19,8 @@ const POD: [&str; 9] = [
 ];
 
 /// Settings of programs that are not ours.
-const FOREIGN_SETTINGS: [&str; 3] = ["GOMEMLIMIT", "TESTBED_COLLECTOR_HOST", "TESTBED_COLLECTOR_DIRECTORY"];
+const FOREIGN_SETTINGS: [&str; 4] =
+    ["GOMEMLIMIT", "TESTBED_COLLECTOR_HOST", "TESTBED_COLLECTOR_DIRECTORY", "TESTBED_NAMESPACE"];
 
 /// The component in a kustomization of nothing else, as YAML documents.
 fn rendered() -> Vec<String> {
