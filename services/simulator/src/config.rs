@@ -54,6 +54,13 @@ pub enum Command {
         /// Which file
         file: SchemaFile,
     },
+    /// Print what this machine is like and what it reaches, as one line of JSON. Not for people: `testbed` reads it
+    #[command(hide = true)]
+    Probe {
+        /// What to connect to; may be repeated
+        #[arg(long, value_name = "NAME=HOST:PORT")]
+        reach: Vec<node_facts::Target>,
+    },
 }
 
 /// Arguments of `simulator run`.

@@ -1,6 +1,7 @@
 //! The load generator as a program. Standard output has what was asked for and nothing else.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             }
         },
         Command::Schema { file } => tell(show_schema(file)),
+        Command::Probe { reach } => tell(show_node(&reach)),
     }
 }
 
@@ -88,6 +90,11 @@ fn show_schema(file: SchemaFile) -> anyhow::Result<()> {
         SchemaFile::Result => result::schema(),
     };
     Ok(io::stdout().write_all(schema.as_bytes())?)
+}
+
+fn show_node(reach: &[node_facts::Target]) -> anyhow::Result<()> {
+    let line = serde_json::to_string(&node_facts::probe(Path::new("/"), reach))? + "\n";
+    Ok(io::stdout().write_all(line.as_bytes())?)
 }
 
 fn show(result: &RunResult, is_json: bool) -> anyhow::Result<()> {

@@ -121,3 +121,17 @@ async fn get(address: std::net::SocketAddr, path: &str) -> String {
     stream.read_to_string(&mut response).await.unwrap();
     response
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_told_in_one_line_of_json() {
+    let receiver = Receiver::start(|_| Answer::Accept).await;
+    let open = format!("redis={}", receiver.url().trim_start_matches("http://"));
+    let closed = format!("otlp={}", closed_address().await);
+    let output = program().args(["probe", "--reach", &open, "--reach", &closed]).output().await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let facts: node_facts::ProbeFacts = serde_json::from_str(&text).unwrap();
+    assert_eq!((facts.version, facts.reached[0].error.as_deref()), (node_facts::PROBE_VERSION, None));
+    assert!(facts.reached[1].error.as_ref().unwrap().contains("refused"), "{text}");
+}
