@@ -38,7 +38,10 @@ fn assert_found(prefix: &str, cases: &[Case<'_>]) {
 fn every_broken_pod_is_found() {
     let host_path = json!({"name": "cache", "hostPath": {"path": "/var"}});
     let claim = json!({"name": "cache", "persistentVolumeClaim": {"claimName": "cache"}});
-    let other_container = json!([{"name": "chown", "image": "busybox"}]);
+    let beside = |image: &str| json!([{"name": "chown", "image": image}]);
+    let narrow = json!({"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64", "arm"]});
+    let term = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0";
+    let any_architecture = format!("{term}/matchExpressions/0");
     assert_found(
         "",
         &[
@@ -52,11 +55,15 @@ fn every_broken_pod_is_found() {
             ("/automountServiceAccountToken", Value::Null, "has a token"),
             ("/enableServiceLinks", Value::Null, "gets variables of services"),
             ("/affinity", Value::Null, "a node that its image is not built for"),
+            (&any_architecture, narrow, "a node that its image is not built for"),
             ("/volumes/0/emptyDir/sizeLimit", Value::Null, "may fill the node"),
             ("/volumes/0/emptyDir/medium", json!("Memory"), "leave none for the program"),
             ("/volumes/0", host_path, "ties the pod to a node"),
             ("/volumes/0", claim, "ties the pod to a node"),
-            ("/initContainers", other_container, "chown: has an image without a version"),
+            ("/initContainers", beside("busybox"), "chown: has an image without an exact version"),
+            ("/initContainers", beside("redis:7.4"), "chown: has an image without an exact version"),
+            ("/initContainers", beside("redis:latest"), "chown: has an image without an exact version"),
+            ("/initContainers", beside("redis:7.4.7@sha256:12"), "chown: has an image without an exact"),
         ],
     );
 }

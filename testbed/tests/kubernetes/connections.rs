@@ -1,12 +1,15 @@
 //! Connections: addresses in settings lead somewhere, and the network policies let through exactly what is needed.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::objects::{Object, at, list, selects, text};
 use crate::rendering::{ALL, Rendering};
 use crate::settings::environment;
 
-/// Whether the policies let `from` connect to a port of `to`, both workloads of the namespace.
+/// The namespace that the policies are for.
+const OWN: &str = "testbed";
+
+/// Whether the policies let `from` connect to a port of `to`, by what the API of Kubernetes says of NetworkPolicy.
 fn is_allowed(rendering: &Rendering, from: &Object, to: &Object, port: u64) -> bool {
     one_way(rendering, "Egress", from, to, port) && one_way(rendering, "Ingress", to, from, port)
 }
@@ -16,7 +19,8 @@ fn one_way(rendering: &Rendering, way: &str, own: &Object, other: &Object, port:
     let (rules, peers) = if way == "Egress" { ("/spec/egress", "/to") } else { ("/spec/ingress", "/from") };
     let is_of_own = |policy: &&Object| {
         let types = list(policy.at("/spec/policyTypes"));
-        types.iter().any(|it| it == way) && selects(policy.at("/spec/podSelector"), own.labels())
+        let selects = selects(policy.at("/spec/podSelector"), own.labels());
+        namespace(own) == OWN && types.iter().any(|it| it == way) && selects
     };
     let policies: Vec<&Object> = rendering.of_kind("NetworkPolicy").filter(is_of_own).collect();
     policies.is_empty()
@@ -24,12 +28,45 @@ fn one_way(rendering: &Rendering, way: &str, own: &Object, other: &Object, port:
             let ports = list(at(rule, "/ports"));
             let peers = list(at(rule, peers));
             let names_port = ports.is_empty() || ports.iter().any(|it| at(it, "/port") == port);
-            let takes = |peer: &Value| {
-                peer.get("namespaceSelector").is_none()
-                    && peer.get("podSelector").is_some_and(|selector| selects(selector, other.labels()))
-            };
-            names_port && (peers.is_empty() || peers.iter().any(takes))
+            names_port && (peers.is_empty() || peers.iter().any(|peer| takes(peer, other)))
         })
+}
+
+/// Whether a peer of a rule is this pod. Addresses are those of machines outside.
+fn takes(peer: &Value, pod: &Object) -> bool {
+    let labels = json!({"kubernetes.io/metadata.name": namespace(pod)});
+    let is_there = match peer.get("namespaceSelector") {
+        Some(selector) => selects(selector, &labels),
+        None => namespace(pod) == OWN,
+    };
+    let is_taken = peer.get("podSelector").is_none_or(|selector| selects(selector, pod.labels()));
+    peer.get("ipBlock").is_none() && is_there && is_taken
+}
+
+fn namespace(object: &Object) -> &str {
+    object.at("/metadata/namespace").as_str().unwrap()
+}
+
+/// A pod that none of the manifests makes.
+fn stranger(namespace: &str, name: &str, labels: &Value, port: u64) -> Object {
+    let container = json!({"name": name, "ports": [{"name": "a", "containerPort": port}]});
+    let template = json!({"metadata": {"labels": labels}, "spec": {"containers": [container]}});
+    let metadata = json!({"name": name, "namespace": namespace});
+    Object(json!({"kind": "Pod", "metadata": metadata, "spec": {"template": template}}))
+}
+
+/// Everything that the policies may meet.
+fn strangers() -> [Object; 6] {
+    let named = |name: &str| json!({"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "testbed"});
+    [
+        stranger(OWN, "testbed-doctor", &named("testbed-doctor"), 1),
+        stranger(OWN, "nobody", &json!({}), 1),
+        stranger("kube-system", "kube-dns", &json!({"k8s-app": "kube-dns"}), 53),
+        stranger("keda", "keda-operator", &json!({"app": "keda-operator"}), 1),
+        // Of the right name, in another namespace.
+        stranger("default", "ingest-api of others", &named("ingest-api"), 1),
+        stranger("default", "redis of others", &named("redis"), 6379),
+    ]
 }
 
 /// Connections that settings name: of which workload, to which host and port.
@@ -96,9 +133,15 @@ fn is_let_out(rendering: &Rendering, workload: &Object, host: &str, port: u64) -
 fn policies_let_through_what_the_observability_stack_needs_and_nothing_else() {
     let rendering =
         ALL.iter().find(|it| it.has("network-policy") && it.has("observability") && it.has("redis")).unwrap();
+    let strangers = strangers();
+    let pods: Vec<&Object> = rendering.workloads().chain(&strangers).collect();
     let mut allowed = Vec::new();
-    for from in rendering.workloads() {
-        for to in rendering.workloads().filter(|to| to.name() != from.name()) {
+    for from in &pods {
+        // What is not of this namespace is none of its policies' business.
+        for to in pods
+            .iter()
+            .filter(|to| to.name() != from.name() && [namespace(from), namespace(to)].contains(&OWN))
+        {
             for port in to.ports().into_values().filter(|port| is_allowed(rendering, from, to, *port)) {
                 allowed.push(format!("{} {} {port}", from.name(), to.name()));
             }
@@ -106,12 +149,19 @@ fn policies_let_through_what_the_observability_stack_needs_and_nothing_else() {
     }
     allowed.sort_unstable();
     let mut wanted: Vec<String> = Vec::new();
-    for program in ["ingest-api", "process-worker", "query-api", "simulator"] {
+    for program in ["ingest-api", "process-worker", "query-api", "simulator", "testbed-doctor"] {
         let to = ["redis 6379", "otel-collector 4317", "otel-collector 4318"];
         wanted.extend(to.iter().map(|to| format!("{program} {to}")));
     }
+    for pod in pods.iter().filter(|pod| namespace(pod) == OWN) {
+        wanted.push(format!("{} kube-dns 53", pod.name()));
+    }
+    for from in ["kube-dns", "keda-operator", "ingest-api of others", "redis of others"] {
+        wanted.extend(["ingest-api 8080", "query-api 8081"].map(|to| format!("{from} {to}")));
+    }
     wanted.extend(
         [
+            "keda-operator redis 6379",
             "simulator ingest-api 8080",
             "simulator query-api 8081",
             "prometheus otel-collector 8888",
@@ -142,8 +192,10 @@ fn policies_name_workloads_that_exist() {
             let named = expressions.flat_map(|it| list(at(it, "/values"))).map(text);
             let label = at(selector, "/matchLabels/app.kubernetes.io~1name");
             for name in named.chain(label.as_str().map(str::to_owned)) {
-                let exists =
-                    rendering.workloads().any(|workload| workload.labels()["app.kubernetes.io/name"] == name);
+                let mut pods = rendering.workloads();
+                // Made by the command that it is called after.
+                let exists = name == "testbed-doctor"
+                    || pods.any(|workload| workload.labels()["app.kubernetes.io/name"] == name);
                 assert!(exists, "{} names {name}", policy.name());
             }
         }

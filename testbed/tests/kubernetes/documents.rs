@@ -1,6 +1,7 @@
 //! Kustomizations that the documents show can be built.
 
-use crate::rendering::Repository;
+use crate::rendering::render_text;
+use crate::repository::Repository;
 
 /// Blocks of YAML in a document that name components.
 fn examples(document: &str) -> Vec<String> {
@@ -16,7 +17,7 @@ fn examples_of_the_documents_render() {
     for document in ["grafana.md", "images.md"] {
         let examples = examples(document);
         assert_eq!(examples.len(), 1, "{document}");
-        let objects = repository.render_text(&examples[0]);
+        let objects = render_text(&repository, &examples[0]);
         let services = objects.iter().filter(|it| it.kind() == "Deployment" && it.is_own());
         assert_eq!(services.count(), 3, "{document}");
         for workload in objects.iter().filter(|it| it.is_own() && it.pod().is_some()) {
@@ -29,7 +30,7 @@ fn examples_of_the_documents_render() {
 /// Components that come after a placement still reach its settings.
 #[test]
 fn observability_beside_a_placement_switches_telemetry_on() {
-    let objects = Repository::with_pins().render_text(&examples("grafana.md")[0]);
+    let objects = render_text(&Repository::with_pins(), &examples("grafana.md")[0]);
     let is_shared = |name: &str| name.strip_prefix("testbed-").is_some_and(|hash| !hash.contains('-'));
     let map = objects.iter().find(|it| it.kind() == "ConfigMap" && is_shared(it.name())).unwrap();
     assert_eq!(map.at("/data/TELEMETRY"), "sampled");

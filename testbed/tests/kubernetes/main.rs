@@ -14,5 +14,6 @@ mod quantity;
 mod redis;
 mod references;
 mod rendering;
+mod repository;
 mod rules;
 mod settings;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::rendering::PROGRAMS;
+use crate::repository::PROGRAMS;
 
 /// One object.
 #[derive(Clone)]

@@ -1,9 +1,14 @@
 //! Pods go where their placement says, and nowhere else.
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::objects::{Object, at, list, text};
-use crate::rendering::{ALL, PLACED, Rendering};
+use crate::rendering::{ALL, PLACED, Rendering, render};
+use crate::repository::Repository;
 
 const BOTH: &[&str] = &["amd64", "arm64"];
 
@@ -80,4 +85,36 @@ fn simulators_run_on_both_architectures() {
             [("kubernetes.io/arch".to_owned(), vec!["amd64".to_owned(), "arm64".to_owned()])]
         );
     }
+}
+
+/// What the base's comment says to do, up to what needs a cluster.
+fn recipe(repository: &Repository) -> Vec<String> {
+    let base = fs::read_to_string(repository.path().join("kubernetes/base/kustomization.yaml")).unwrap();
+    let lines = base.lines().filter_map(|line| line.strip_prefix("#   "));
+    let commands = lines.filter(|line| ["mkdir ", "cp ", "sed "].iter().any(|verb| line.starts_with(verb)));
+    commands.map(str::to_owned).collect()
+}
+
+#[test]
+fn placements_are_changed_in_copies_that_git_ignores() {
+    let repository = Repository::with_pins();
+    let commands = recipe(&repository);
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    for command in commands {
+        let status = Command::new("sh").args(["-c", &command]).current_dir(repository.path()).status();
+        assert!(status.unwrap().success(), "{command}");
+    }
+    let component = repository.path().join("kubernetes/local/components/placement-pinned/kustomization.yaml");
+    let own = fs::read_to_string(&component).unwrap().replace("node-1", "clus1");
+    fs::write(&component, own).unwrap();
+
+    let objects = render(&repository, "kubernetes/local/pinned");
+
+    for (name, node) in [("ingest-api", "clus1"), ("redis", "clus1"), ("process-worker", "node-2")] {
+        let workload = objects.iter().find(|it| it.kind() == "Deployment" && it.name() == name).unwrap();
+        let (key, values) = required(workload).pop().unwrap();
+        assert_eq!((key.as_str(), values), ("kubernetes.io/hostname", vec![node.to_owned()]), "{name}");
+    }
+    let ignored = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.gitignore"));
+    assert!(fs::read_to_string(ignored).unwrap().lines().any(|line| line == "/kubernetes/local"));
 }

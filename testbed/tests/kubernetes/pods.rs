@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::objects::{Object, at, list, text};
-use crate::rendering::{ALL, PLACED, PROGRAMS, Rendering, Repository, SERVICES};
+use crate::rendering::{ALL, PLACED, Rendering, SERVICES, kustomize};
+use crate::repository::{PROGRAMS, Repository};
 use crate::rules::{faults, is_whole};
 
 /// Everything that may be made: in the namespace, and nothing that outlives it.
@@ -154,7 +155,7 @@ fn each_cache_is_in_a_volume_of_its_own_pod() {
 
 #[test]
 fn placement_without_pins_says_what_is_missing() {
-    let output = Repository::without_pins().kustomize("kubernetes/placements/any");
+    let output = kustomize(&Repository::without_pins(), "kubernetes/placements/any");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     for words in ["/kubernetes/images/current'", "no such file or directory"] {

@@ -1,21 +1,14 @@
 //! What kustomize makes of the placements, and of components in many combinations, with pins that the real code wrote.
 
-use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
 use serde_json::Value;
-use tempfile::TempDir;
-use testbed::images::pin::{Current, FOLDER, Pin, Pins, point_current_at};
 
 use crate::objects::Object;
+use crate::repository::{COMBINED, PLACEMENTS, Repository};
 
-/// The images that are built here.
-pub(crate) const PROGRAMS: [&str; 4] = ["ingest-api", "process-worker", "query-api", "simulator"];
 pub(crate) const SERVICES: [&str; 3] = ["ingest-api", "process-worker", "query-api"];
-pub(crate) const PLACEMENTS: [&str; 6] = ["any", "amd64", "arm64", "split", "by-label", "pinned"];
-pub(crate) const REGISTRY: &str = "192.168.0.35:5000";
 
 /// Components that can stand beside any others, in their order.
 const OPTIONS: [&str; 5] =
@@ -53,7 +46,7 @@ impl Rendering {
 pub(crate) static PLACED: LazyLock<Vec<Rendering>> = LazyLock::new(|| {
     let repository = Repository::with_pins();
     let render = |placement: &&str| {
-        let objects = repository.render(&format!("kubernetes/placements/{placement}"));
+        let objects = render(&repository, &format!("kubernetes/placements/{placement}"));
         Rendering { name: format!("placements/{placement}"), components: vec!["redis".to_owned()], objects }
     };
     PLACEMENTS.iter().map(render).collect()
@@ -80,94 +73,45 @@ pub(crate) static ALL: LazyLock<Vec<Rendering>> = LazyLock::new(|| {
             if *placement != "any" {
                 components.push(&placed);
             }
-            renderings.push(repository.combine(&components));
+            renderings.push(combine(&repository, &components));
         }
     }
     for option in OPTIONS {
-        renderings.push(repository.combine(&["redis", option]));
+        renderings.push(combine(&repository, &["redis", option]));
     }
     // Whatever is named first.
-    renderings.push(repository.combine(&["simulator-job", "observability", "redis", "network-policy"]));
+    renderings.push(combine(&repository, &["simulator-job", "observability", "redis", "network-policy"]));
     renderings
 });
 
-/// A copy of `kubernetes/`, so that pins can be written beside it.
-pub(crate) struct Repository {
-    directory: TempDir,
+/// Runs kustomize: by itself, or else kubectl, which contains it.
+pub(crate) fn kustomize(repository: &Repository, folder: &str) -> Output {
+    let is_alone = Command::new("kustomize").arg("version").output().is_ok();
+    let (program, verb) = if is_alone { ("kustomize", "build") } else { ("kubectl", "kustomize") };
+    let output = Command::new(program).args([verb, folder]).current_dir(repository.path()).output();
+    output.unwrap_or_else(|error| {
+        panic!("{program} does not start ({error}); put kustomize on the PATH: PATH=$PATH:$(scripts/lib/kustomize)")
+    })
 }
 
-impl Repository {
-    pub(crate) fn without_pins() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let from = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../kubernetes"));
-        for folder in ["base", "components", "placements"] {
-            copy(&from.join(folder), &directory.path().join("kubernetes").join(folder));
-        }
-        Self { directory }
-    }
-
-    /// As after `testbed images pin`.
-    pub(crate) fn with_pins() -> Self {
-        let repository = Self::without_pins();
-        let pin = |name: &str| Pin {
-            name: name.to_owned(),
-            repository: format!("{REGISTRY}/testbed/{name}"),
-            digest: format!("sha256:{}", "0123456789abcdef".repeat(4)),
-        };
-        let pins = Pins { pins: PROGRAMS.into_iter().map(pin).collect() };
-        let folder = repository.directory.path().join(FOLDER).join("0123456789ab");
-        pins.write(&folder, "0123456789ab").unwrap();
-        assert_eq!(point_current_at(&folder, &pins).unwrap(), Current::Moved);
-        repository
-    }
-
-    /// Runs kustomize: by itself, or else kubectl, which contains it.
-    pub(crate) fn kustomize(&self, folder: &str) -> Output {
-        let is_alone = Command::new("kustomize").arg("version").output().is_ok();
-        let (program, verb) = if is_alone { ("kustomize", "build") } else { ("kubectl", "kustomize") };
-        let output = Command::new(program).args([verb, folder]).current_dir(self.directory.path()).output();
-        output.unwrap_or_else(|error| {
-            panic!("{program} does not start ({error}); put kustomize on the PATH: PATH=$PATH:$(scripts/lib/kustomize)")
-        })
-    }
-
-    fn render(&self, folder: &str) -> Vec<Object> {
-        let output = self.kustomize(folder);
-        assert!(output.status.success(), "{folder}: {}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout).unwrap();
-        let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-        objects.into_iter().map(Object).collect()
-    }
-
-    /// What a kustomization in a folder of `kubernetes/` gives.
-    pub(crate) fn render_text(&self, kustomization: &str) -> Vec<Object> {
-        let folder = self.directory.path().join("kubernetes/combined");
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("kustomization.yaml"), kustomization).unwrap();
-        self.render("kubernetes/combined")
-    }
-
-    /// The base with these components and the pins.
-    fn combine(&self, components: &[&str]) -> Rendering {
-        let lines: Vec<String> =
-            components.iter().map(|component| format!("  - ../components/{component}\n")).collect();
-        let lines = lines.concat();
-        let objects = self
-            .render_text(&format!("resources:\n  - ../base\ncomponents:\n{lines}  - ../images/current\n"));
-        let names = components.iter().map(|&component| component.to_owned()).collect();
-        Rendering { name: components.join(" + "), components: names, objects }
-    }
+pub(crate) fn render(repository: &Repository, folder: &str) -> Vec<Object> {
+    let output = kustomize(repository, folder);
+    assert!(output.status.success(), "{folder}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    objects.into_iter().map(Object).collect()
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
+/// What a kustomization of somebody's own gives.
+pub(crate) fn render_text(repository: &Repository, kustomization: &str) -> Vec<Object> {
+    repository.write(kustomization);
+    render(repository, COMBINED)
+}
+
+/// The base with these components and the pins.
+fn combine(repository: &Repository, components: &[&str]) -> Rendering {
+    repository.combine(components);
+    let names = components.iter().map(|&component| component.to_owned()).collect();
+    let objects = render(repository, COMBINED);
+    Rendering { name: components.join(" + "), components: names, objects }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::objects::{Object, at, list, text};
 use crate::quantity::{bytes, millicpus};
-use crate::rendering::REGISTRY;
+use crate::repository::REGISTRY;
 
 /// What a program needs beside files that are kept in memory.
 const PROGRAM_BYTES: u64 = 128 << 20;
@@ -33,9 +33,9 @@ fn pod(workload: &Object) -> Vec<String> {
     let is_true = |pointer: &str| at(pod, pointer) == true;
     let asks_the_api = workload.name() == "otel-collector";
     let affinity = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
-    let names_architectures = list(at(pod, affinity)).iter().all(|term| {
-        list(at(term, "/matchExpressions")).iter().any(|it| at(it, "/key") == "kubernetes.io/arch")
-    });
+    let terms = list(at(pod, affinity));
+    // One term that holds is enough for the scheduler.
+    let is_64_bit = terms.iter().all(|term| list(at(term, "/matchExpressions")).iter().any(is_64_bit));
     let label = |key: &str| workload.labels().get(format!("app.kubernetes.io/{key}")).is_some();
     unmet(&[
         (is_true("/securityContext/runAsNonRoot"), "runs as root"),
@@ -50,11 +50,16 @@ fn pod(workload: &Object) -> Vec<String> {
         (asks_the_api || at(pod, "/automountServiceAccountToken") == false, "has a token of the API"),
         (at(pod, "/enableServiceLinks") == false, "gets variables of services"),
         (label("name") && label("part-of") && label("component"), "lacks a label"),
-        (
-            !workload.is_own() || (!list(at(pod, affinity)).is_empty() && names_architectures),
-            "may land on a node that its image is not built for",
-        ),
+        (!terms.is_empty() && is_64_bit, "may land on a node that its image is not built for"),
     ])
+}
+
+/// Whether an expression lets through amd64 and arm64 alone.
+fn is_64_bit(expression: &Value) -> bool {
+    let values = list(at(expression, "/values"));
+    at(expression, "/key") == "kubernetes.io/arch"
+        && at(expression, "/operator") == "In"
+        && values.iter().all(|value| value == "amd64" || value == "arm64")
 }
 
 fn security(container: &Value) -> Vec<String> {
@@ -101,15 +106,21 @@ pub(crate) fn is_whole(container: &Value) -> bool {
 fn image(container: &Value) -> Vec<String> {
     let (name, image) = (text(at(container, "/name")), text(at(container, "/image")));
     let is_digest = |digest: &str| digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
-    if crate::rendering::PROGRAMS.contains(&name.as_str()) {
+    if crate::repository::PROGRAMS.contains(&name.as_str()) {
         let digest = image.strip_prefix(&format!("{REGISTRY}/testbed/{name}@sha256:")).map(str::to_owned);
         return unmet(&[(digest.is_some_and(|digest| is_digest(&digest)), "is not pinned by a digest")]);
     }
-    let tag = image.rsplit_once('/').map_or(image.as_str(), |(_, last)| last).split_once(':');
-    unmet(&[(
-        tag.is_some_and(|(_, tag)| !tag.is_empty() && tag != "latest"),
-        "has an image without a version",
-    )])
+    let last = image.rsplit_once('/').map_or(image.as_str(), |(_, last)| last);
+    let (name, digest) = last.split_once("@sha256:").map_or((last, None), |(name, rest)| (name, Some(rest)));
+    let has_version = name.split_once(':').is_some_and(|(_, tag)| is_exact(tag));
+    let is_whole = digest.is_none_or(is_digest);
+    unmet(&[(has_version && is_whole, "has an image without an exact version")])
+}
+
+/// A release such as 7.4.7 or v3.5.0: tags such as 7.4 move.
+fn is_exact(tag: &str) -> bool {
+    let numbers = tag.trim_start_matches('v').split('.');
+    numbers.clone().count() == 3 && numbers.into_iter().all(|number| number.parse::<u32>().is_ok())
 }
 
 fn mounts(workload: &Object, container: &Value) -> Vec<String> {
