@@ -2,15 +2,19 @@
 
 pub mod audit;
 pub mod demo;
+pub mod deploy;
+pub mod forward;
 pub mod guard;
 pub mod images;
+pub mod logs;
 pub mod trace;
+pub mod undeploy;
 pub mod up;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Runs the testbed on this machine and checks what it did.
+/// Runs the testbed on this machine or on a cluster, and checks what it did.
 #[derive(Debug, Parser)]
 #[command(name = "testbed", version = service::build::VERSION, arg_required_else_help = true)]
 pub struct Cli {
@@ -30,6 +34,14 @@ enum Command {
     Trace(trace::TraceArgs),
     /// Look into the images in a registry, and pin them by their digests
     Images(images::ImagesArgs),
+    /// Put the testbed into a Kubernetes cluster, and wait until it runs
+    Deploy(Box<deploy::DeployArgs>),
+    /// Take out of a cluster what deploy has put there
+    Undeploy(undeploy::UndeployArgs),
+    /// Make the services of a cluster reachable from this machine
+    Forward(forward::ForwardArgs),
+    /// Follow the logs of all pods of a cluster
+    Logs(logs::LogsArgs),
     #[command(hide = true)]
     Guard(guard::GuardArgs),
 }
@@ -48,6 +60,10 @@ impl Cli {
             Command::Audit(args) => block_on(audit::run(&args)),
             Command::Trace(args) => trace::run(&args),
             Command::Images(args) => block_on(images::run(&args)),
+            Command::Deploy(args) => block_on(deploy::run(&args)),
+            Command::Undeploy(args) => block_on(undeploy::run(&args)),
+            Command::Forward(args) => block_on(forward::run(&args)),
+            Command::Logs(args) => block_on(logs::run(&args)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Plain lines for people, and figures as people read them.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 /// Shown for what is not known.
@@ -15,6 +15,35 @@ pub fn say(line: &str) {
 /// Writes a line to standard error, for what went wrong.
 pub fn complain(line: &str) {
     writeln!(std::io::stderr(), "testbed: {line}").unwrap_or_default();
+}
+
+/// One line on standard error that is overwritten; nothing where nobody looks at it.
+#[derive(Debug)]
+pub struct ProgressLine {
+    is_shown: bool,
+}
+
+impl ProgressLine {
+    /// Empty.
+    #[must_use]
+    pub fn of_stderr() -> Self {
+        Self { is_shown: std::io::stderr().is_terminal() }
+    }
+
+    /// In place of what it shows now.
+    pub fn show(&mut self, line: &str) {
+        if self.is_shown {
+            // Cut off before the edge: a line that wraps cannot be overwritten.
+            let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+            let line: String = line.chars().take(columns.saturating_sub(1)).collect();
+            eprint!("\r\x1b[K{line}");
+        }
+    }
+
+    /// Leaves nothing of it.
+    pub fn clear(&mut self) {
+        self.show("");
+    }
 }
 
 /// A whole number with separators: `12,345`.

@@ -2,6 +2,7 @@
 //! that nothing it accepted was lost.
 
 pub mod audit;
+pub mod cluster;
 pub mod commands;
 pub mod console;
 pub mod http_client;

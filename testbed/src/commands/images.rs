@@ -4,6 +4,8 @@ mod pin;
 mod selection;
 mod verify;
 
+pub(super) use selection::RegistryArgs;
+
 use clap::{Args, Subcommand};
 use service::config::{ConfigError, EXIT_USAGE};
 use std::process::ExitCode;

@@ -1,11 +1,11 @@
 //! What is checked of an image, and what came of it.
 
 use super::platform::Platform;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
 /// A check, in the order in which its failure meets a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// The tag is a real one: no PLACEHOLDER, no unresolved variable, not `latest`.
@@ -106,7 +106,7 @@ impl fmt::Display for Check {
 }
 
 /// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     /// All is well; what was seen.
@@ -118,7 +118,7 @@ pub enum Outcome {
 }
 
 /// What is wrong, each of one sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What it is, in words that hold for every image that has it.
     pub cause: String,
@@ -129,13 +129,18 @@ pub struct Failure {
 }
 
 /// One check of one image, of one platform of it where that matters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {
     pub check: Check,
     /// The reference as it was given.
     pub image: String,
     /// As `linux/arm64`.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "platform_name")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "platform_name",
+        deserialize_with = "platform_of_name"
+    )]
     pub platform: Option<Platform>,
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -146,6 +151,11 @@ fn platform_name<S: Serializer>(platform: &Option<Platform>, serializer: S) -> R
         Some(platform) => serializer.collect_str(platform),
         None => serializer.serialize_none(),
     }
+}
+
+fn platform_of_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Platform>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    name.map(|name| name.parse().map_err(de::Error::custom)).transpose()
 }
 
 impl Failure {

@@ -22,12 +22,12 @@ pub(super) struct SelectionArgs {
     #[arg(long, value_name = "TAG", env = "REVISION")]
     pub(super) revision: Option<String>,
     #[command(flatten)]
-    pub(super) connection: ConnectionArgs,
+    pub(super) connection: RegistryArgs,
 }
 
 /// How registries are spoken to.
 #[derive(Debug, Clone, Args)]
-pub(super) struct ConnectionArgs {
+pub(in crate::commands) struct RegistryArgs {
     /// A registry that is spoken to without TLS; may be repeated. Others are tried with TLS first
     #[arg(long, value_name = "HOST:PORT", env = "REGISTRY_PLAIN_HTTP", value_delimiter = ',')]
     plain_http: Vec<String>,
@@ -36,8 +36,8 @@ pub(super) struct ConnectionArgs {
     ca_file: Vec<PathBuf>,
 }
 
-impl ConnectionArgs {
-    pub(super) fn options(&self) -> RegistryOptions {
+impl RegistryArgs {
+    pub(in crate::commands) fn options(&self) -> RegistryOptions {
         RegistryOptions {
             // An empty variable is one empty name.
             plain_http: self.plain_http.iter().filter(|host| !host.is_empty()).cloned().collect(),

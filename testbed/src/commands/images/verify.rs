@@ -1,7 +1,7 @@
 //! `testbed images verify`: looks into images and says of each check what came of it.
 
 use super::selection::SelectionArgs;
-use crate::console::say;
+use crate::console::{ProgressLine, say};
 use crate::images::pin::Pins;
 use crate::images::plan::BuildPlan;
 use crate::images::platform::Platform;
@@ -10,7 +10,7 @@ use crate::images::verify::{Request, Style, verify};
 use anyhow::Context as _;
 use clap::Args;
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -50,7 +50,7 @@ pub(super) async fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         plan: args.plan.as_deref().map(read_plan).transpose()?,
     };
     let registry = Registry::new(args.selection.connection.options());
-    let mut progress = Progress::new();
+    let mut progress = ProgressLine::of_stderr();
     let report = verify(&request, &registry, &mut |line| progress.show(line)).await;
     progress.clear();
     if args.json {
@@ -82,28 +82,4 @@ fn read_plan(path: &Path) -> anyhow::Result<BuildPlan> {
     }
     BuildPlan::parse(&json)
         .with_context(|| format!("{} is not what `docker buildx bake --print` prints", path.display()))
-}
-
-/// One line on standard error that is overwritten; nothing where nobody looks at it.
-struct Progress {
-    is_shown: bool,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { is_shown: std::io::stderr().is_terminal() }
-    }
-
-    fn show(&mut self, line: &str) {
-        if self.is_shown {
-            // Cut off before the edge: a line that wraps cannot be overwritten.
-            let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-            let line: String = line.chars().take(columns.saturating_sub(1)).collect();
-            eprint!("\r\x1b[K{line}");
-        }
-    }
-
-    fn clear(&mut self) {
-        self.show("");
-    }
 }
