@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod demo;
 pub mod deploy;
+pub mod doctor;
 pub mod forward;
 pub mod guard;
 pub mod images;
@@ -42,6 +43,8 @@ enum Command {
     Forward(forward::ForwardArgs),
     /// Follow the logs of all pods of a cluster
     Logs(logs::LogsArgs),
+    /// Find out why a deployment does not, or will not, run as it should
+    Doctor(Box<doctor::DoctorArgs>),
     #[command(hide = true)]
     Guard(guard::GuardArgs),
 }
@@ -64,6 +67,7 @@ impl Cli {
             Command::Undeploy(args) => block_on(undeploy::run(&args)),
             Command::Forward(args) => block_on(forward::run(&args)),
             Command::Logs(args) => block_on(logs::run(&args)),
+            Command::Doctor(args) => block_on(doctor::run(&args)),
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod cluster;
 pub mod commands;
 pub mod console;
+pub mod doctor;
 pub mod http_client;
 pub mod images;
 pub mod interrupts;

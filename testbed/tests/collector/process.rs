@@ -143,7 +143,7 @@ pub(crate) fn command(configuration: Configuration) -> Command {
 
 /// # Panics
 /// Where no collector is on the PATH.
-fn program() -> &'static str {
+pub(crate) fn program() -> &'static str {
     static PROGRAM: OnceLock<&str> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let runs = |program: &&str| {

@@ -15,3 +15,4 @@ mod pin;
 mod push;
 mod references;
 mod registries;
+mod troubleshooting;
