@@ -1,0 +1,46 @@
+//! Reproducible randomness: the same seed gives the same numbers on every machine.
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng as _, SeedableRng as _};
+
+/// A stream of random numbers. The algorithm has a name and is fixed, unlike that of `StdRng`; what is made of its 64-bit
+/// numbers is made here, so that no version of a crate changes it.
+#[derive(Debug)]
+pub(crate) struct Random(Xoshiro256PlusPlus);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Xoshiro256PlusPlus::seed_from_u64(seed))
+    }
+
+    /// Evenly one of 0 to `count` − 1: the upper half of a product, of which no number is more likely than another by more
+    /// than `count` / 2⁶⁴.
+    pub(crate) fn index(&mut self, count: usize) -> usize {
+        ((u128::from(self.0.next_u64()) * count as u128) >> 64) as usize
+    }
+
+    pub(crate) fn coin(&mut self) -> bool {
+        self.0.next_u64() >> 63 == 1
+    }
+}
+
+/// Pairs of runs of one arm, for an A/A check where none was planned: neighbours in time are a pair, and the seed says which
+/// of both is called the baseline. Of an odd number of runs the last has no partner and is left out.
+pub fn relabelled(runs: &[f64], seed: u64) -> (Vec<f64>, Vec<f64>) {
+    let mut random = Random::new(seed);
+    let pairs = runs.as_chunks::<2>().0.iter();
+    pairs.map(|&[first, second]| if random.coin() { (second, first) } else { (first, second) }).unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_a_seed_stay_what_they_are() {
+        let mut random = Random::new(7);
+        let numbers: Vec<usize> = (0..8).map(|_| random.index(1000)).collect();
+        // Those of the reference implementations of SplitMix64 and xoshiro256++.
+        assert_eq!(numbers, [55, 172, 717, 427, 963, 465, 723, 329]);
+    }
+}
