@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::plan::{Batch, ContentType, Values};
-use crate::workload::{Arrivals, Seconds};
+use crate::workload::Arrivals;
+use toml_file::Seconds;
 
 /// When requests are sent, and where to.
 #[derive(Debug, Clone, clap::Args)]

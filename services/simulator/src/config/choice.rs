@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use service::config::ConfigError;
 
-use crate::workload::{Fault, Located, Workload, WorkloadError};
+use crate::workload::Workload;
+use toml_file::{Fault, FileError, Located};
 
 /// Where settings are looked for behind flags.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +60,6 @@ impl<T> Choice<'_, T> {
 }
 
 /// The workload file cannot be used.
-pub(super) fn in_file(error: WorkloadError) -> ConfigError {
+pub(super) fn in_file(error: FileError) -> ConfigError {
     ConfigError::new("WORKLOAD", error)
 }

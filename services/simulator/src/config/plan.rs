@@ -16,9 +16,9 @@ use crate::plan::{
     Shard, SourcesPlan, Spacing, TypePlan, Values,
 };
 use crate::workload::{
-    Arrivals, BatchValue, Fault, Located, ObservedTable, PayloadValue, PhaseOverrides, PopularityName,
-    Seconds, Workload, WorkloadFile,
+    Arrivals, BatchValue, ObservedTable, PayloadValue, PhaseOverrides, PopularityName, Workload, WorkloadFile,
 };
+use toml_file::{Fault, Located, Seconds};
 
 const BATCH_EVENTS_MAX: u32 = 10_000;
 const CONNECTIONS_MAX: usize = 10_000;

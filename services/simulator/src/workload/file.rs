@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::located::Located;
-use super::seconds::Seconds;
 use crate::plan::{Batch, ContentType, Values};
 use crate::trace::{TimeUnit, TraceKind};
+use toml_file::{Located, Seconds};
 
 /// What a simulator sends and when. Paths in it are relative to the file; flags override it.
 #[derive(Debug, Deserialize, JsonSchema)]

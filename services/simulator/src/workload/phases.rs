@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::file::{Arrivals, PhaseTable, RateValue, ReplayTable};
-use super::{Fault, Located, Seconds, Workload};
+use toml_file::{Fault, Located, Seconds};
+
+use super::Workload;
 use crate::plan::load::{DURATION_MAX_S, PHASES_MAX, RATE_MAX_PER_S, is_phase_name};
 use crate::plan::{Load, PhasePlan, RateShape, ReplayPlan, Spacing};
 use crate::trace::{Trace, TraceColumns};

@@ -4,7 +4,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Fault;
+use toml_file::Fault;
 
 /// How the variant of a table is found.
 enum Tag {
