@@ -14,6 +14,7 @@ pub mod objects;
 pub mod placement;
 pub mod pods;
 pub mod prune;
+pub(crate) mod quantity;
 pub mod rights;
 pub mod rollout;
 pub mod watch;

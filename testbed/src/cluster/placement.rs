@@ -1,12 +1,10 @@
 //! Whether the nodes of a cluster can take the pods that are to be deployed, as the scheduler would decide.
 
-mod quantity;
-
 use super::objects::{Object, is_built_here};
+use super::quantity::number;
 use k8s_openapi::api::core::v1::{
     Node, NodeSelectorRequirement, NodeSelectorTerm, PodSpec, PodTemplateSpec, Taint,
 };
-use quantity::Quantity;
 use std::collections::BTreeMap;
 
 /// What the images are built for, as Kubernetes calls it.
@@ -188,16 +186,16 @@ fn written(requirement: &NodeSelectorRequirement) -> String {
 /// What a node has too little of, even if nothing else ran there.
 fn lacking(spec: &PodSpec, node: &Node) -> Option<String> {
     let allocatable = node.status.as_ref()?.allocatable.as_ref()?;
-    let mut wanted: BTreeMap<&str, Quantity> = BTreeMap::new();
+    let mut wanted: BTreeMap<&str, f64> = BTreeMap::new();
     for container in &spec.containers {
         let requests = container.resources.as_ref().and_then(|resources| resources.requests.as_ref());
         for (resource, quantity) in requests.into_iter().flatten() {
-            *wanted.entry(resource).or_default() += Quantity::parse(&quantity.0)?;
+            *wanted.entry(resource).or_default() += number(&quantity.0)?;
         }
     }
     wanted.into_iter().find_map(|(resource, wanted)| {
         let available = allocatable.get(resource)?;
-        let is_enough = Quantity::parse(&available.0)? >= wanted;
+        let is_enough = number(&available.0)? >= wanted;
         (!is_enough).then(|| format!("has {} of {resource} in all, too little for one pod", available.0))
     })
 }

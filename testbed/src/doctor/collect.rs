@@ -9,7 +9,6 @@ mod images;
 mod manifests;
 mod objects;
 mod probing;
-mod quantity;
 mod run;
 mod workloads;
 

@@ -7,8 +7,8 @@ pub(super) mod pods;
 mod storage;
 
 use super::Sources;
-use super::quantity::{thousandths, whole};
 use crate::cluster::connect::Cluster;
+use crate::cluster::quantity::{thousandths, whole};
 use crate::doctor::facts::{AutoscalerFacts, ClusterFacts, Collected, NodeFacts, QuotaFacts, redact};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;

@@ -1,7 +1,7 @@
 //! What makes pods, out of its manifest.
 
 use super::objects::{at, list, text, texts};
-use super::quantity::{thousandths, whole};
+use crate::cluster::quantity::{thousandths, whole};
 use crate::doctor::facts::{
     Container, NodeTerm, Requirement, Resources, Toleration, Volume, VolumeSource, Workload, redact,
 };

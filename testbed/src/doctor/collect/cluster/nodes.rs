@@ -1,6 +1,6 @@
 //! A node, as the API server has it.
 
-use super::super::quantity::{thousandths, whole};
+use crate::cluster::quantity::{thousandths, whole};
 use crate::doctor::facts::{Collected, Condition, NodeFacts, Taint};
 use crate::images::platform::Platform;
 use k8s_openapi::api::core::v1::Node;

@@ -20,16 +20,17 @@ const SUFFIXES: [(&str, f64); 15] = [
 ];
 
 /// In bytes, or in what else is counted, rounded up as Kubernetes does; none where it is no quantity.
-pub(super) fn whole(text: &str) -> Option<u64> {
+pub(crate) fn whole(text: &str) -> Option<u64> {
     Some(number(text)?.ceil() as u64)
 }
 
-/// In thousandths.
-pub(super) fn thousandths(text: &str) -> Option<u64> {
+/// In thousandths, rounded up.
+pub(crate) fn thousandths(text: &str) -> Option<u64> {
     Some((number(text)? * 1e3).ceil() as u64)
 }
 
-fn number(text: &str) -> Option<f64> {
+/// In its unit, however small a part of it.
+pub(crate) fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let suffix = SUFFIXES.into_iter().find(|(suffix, _)| text.ends_with(suffix));
     let (digits, factor) =
@@ -59,6 +60,14 @@ mod tests {
         for (text, value) in [("500m", 500), ("2", 2000), ("0.1", 100), ("250000000n", 250)] {
             assert_eq!(thousandths(text), Some(value), "{text}");
         }
+    }
+
+    #[test]
+    fn quantities_compare_across_suffixes() {
+        let parse = |text| number(text).unwrap();
+        assert!(
+            parse("500m") < parse("1") && parse("64Mi") > parse("64M") && parse("1Gi") == parse("1048576Ki")
+        );
     }
 
     #[test]
