@@ -45,8 +45,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<RunResul
     let directory = ResultDirectory::of_run(&config.results_dir, plan)?;
     let registry = Registry::new();
     let instruments = Arc::new(Instruments::new(&registry));
-    let health = Health::start(&config, &registry, &shutdown).await?;
     let observation = Observation::begin(&config, &registry, &instruments);
+    // Whoever asks finds every metric.
+    let health = Health::start(&config, &registry, &shutdown).await?;
     // Before the start is agreed on: readings of the host take a while.
     let writer = RequestWriter::new(plan, &config.target, unix_us())?;
     let addresses = tokio::select! {
