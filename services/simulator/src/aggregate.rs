@@ -122,7 +122,11 @@ impl Aggregator {
         };
         let thread = thread::Builder::new()
             .name("aggregator".to_owned())
-            .spawn(move || worker.run(&received))
+            .spawn(move || {
+                // Packing the histograms of a second takes milliseconds, in which a lane would send late.
+                observability::yield_to_others();
+                worker.run(&received)
+            })
             .map_err(RunError::Thread)?;
         Ok(Self { plan: plan.clone(), directory, started_unix_us, updates, failed, thread })
     }

@@ -61,7 +61,11 @@ impl HostReadings {
         let to_renew = Arc::clone(&latest);
         thread::Builder::new()
             .name("host-readings".to_owned())
-            .spawn(move || renew(&mut sampler, &to_renew, &stopped))
+            .spawn(move || {
+                // Lanes send on time whatever is read.
+                observability::yield_to_others();
+                renew(&mut sampler, &to_renew, &stopped);
+            })
             .map_err(|error| ConfigError::new("NODE_ROOT", format!("cannot start a thread: {error}")))?;
         Ok(Arc::new(Self { latest, taken: AtomicU64::new(0), _running: running }))
     }

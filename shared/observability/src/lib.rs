@@ -14,10 +14,10 @@ mod setup;
 pub mod trace;
 
 pub use outage::Outage;
-pub use process::ProcessWatch;
+pub use process::{ProcessWatch, read_usage};
 pub use setup::{
     BatchArgs, Identity, KubernetesArgs, LogFormat, LogOutput, OtlpArgs, Telemetry, TelemetryArgs,
-    TelemetryError, TelemetryMode, init,
+    TelemetryError, TelemetryMode, init, yield_to_others,
 };
 
 /// Resource attribute of a program that works for one run of an experiment.

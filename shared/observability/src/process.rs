@@ -89,13 +89,8 @@ impl ProcessWatch {
     }
 
     fn sample_kernel(&mut self) {
-        if let Some(stat) = fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(Stat::parse) {
-            let seconds = |ticks: u64| ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
-            self.cpu_time.replace([
-                ([("cpu.mode", "user")], seconds(stat.user_ticks)),
-                ([("cpu.mode", "system")], seconds(stat.system_ticks)),
-            ]);
-            self.memory_usage.set((stat.resident_pages * rustix::param::page_size() as u64) as f64);
+        if let Some(stat) = Stat::read() {
+            stat.show(&self.cpu_time, &self.memory_usage);
             self.threads.set(stat.threads as f64);
         }
         if let Ok(descriptors) = fs::read_dir("/proc/self/fd") {
@@ -133,7 +128,32 @@ struct Stat {
     resident_pages: u64,
 }
 
+/// Reads processor time and memory once more, for who wants to know them at this moment: differences of readings that are seconds
+/// old say little about a short time.
+pub fn read_usage() {
+    let registry = &process_wide().registry;
+    if let Some(stat) = Stat::read() {
+        stat.show(
+            &registry.readings(Metric::ProcessCpuTime),
+            &registry.gauge(Metric::ProcessMemoryUsage, &[]),
+        );
+    }
+}
+
 impl Stat {
+    fn read() -> Option<Self> {
+        Self::parse(&fs::read_to_string("/proc/self/stat").ok()?)
+    }
+
+    fn show(&self, cpu_time: &Readings, memory_usage: &Gauge) {
+        let seconds = |ticks: u64| ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
+        cpu_time.replace([
+            ([("cpu.mode", "user")], seconds(self.user_ticks)),
+            ([("cpu.mode", "system")], seconds(self.system_ticks)),
+        ]);
+        memory_usage.set((self.resident_pages * rustix::param::page_size() as u64) as f64);
+    }
+
     fn parse(text: &str) -> Option<Self> {
         // The name of the program may contain spaces and parentheses; the field behind it is the third.
         let (_, rest) = text.rsplit_once(") ")?;
@@ -226,6 +246,21 @@ mod tests {
     fn only_limited_groups_are_throttled() {
         assert_eq!(throttled("usage_usec 9\nnr_throttled 3\nthrottled_usec 2500000\n"), Some(2.5));
         assert_eq!(throttled("usage_usec 9\n"), None);
+    }
+
+    #[test]
+    fn usage_that_is_asked_for_is_that_of_the_moment() {
+        let cpu_s = || {
+            read_usage();
+            process_wide().registry.snapshot().gauges[Metric::ProcessCpuTime.spec().name].total
+        };
+        let (before, begin) = (cpu_s(), Instant::now());
+        let mut sum = 0_u64;
+        // Some clock ticks of work, however fast the machine is.
+        while cpu_s() < before + 0.05 {
+            assert!(begin.elapsed() < Duration::from_secs(20), "it stays at {before} s");
+            sum = std::hint::black_box((0..100_000).fold(sum, u64::wrapping_add));
+        }
     }
 
     #[tokio::test]

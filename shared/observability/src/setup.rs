@@ -152,12 +152,12 @@ fn in_background<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// From now on this thread gets little of a processor that others want as well: where there is not enough for both, the
-/// service's work comes before the reports about it.
-fn yield_to_others() {
+/// program's work comes before the reports about it.
+pub fn yield_to_others() {
     // Elsewhere it would be the whole process.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!(%error, "telemetry runs at the priority of the service");
+        tracing::debug!(%error, "reports are made at the priority of the program's work");
     }
 }
 

@@ -127,6 +127,7 @@ async fn readyz(State(state): State<HealthState>) -> (StatusCode, Json<Readiness
 }
 
 async fn statz(State(state): State<HealthState>) -> Json<StatisticsReport> {
+    observability::read_usage();
     Json(StatisticsReport {
         service: state.service,
         instance: state.instance,
