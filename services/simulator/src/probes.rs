@@ -6,6 +6,7 @@ mod asking;
 mod choice;
 mod pacer;
 mod position;
+mod stages;
 mod tally;
 
 use std::cell::Cell;
@@ -25,7 +26,8 @@ use crate::plan::Plan;
 use crate::telemetry::ProbeInstruments;
 
 pub use position::first_position;
-pub use tally::ProbeTally;
+pub use stages::{Stage, StageTally};
+pub use tally::{ProbeTally, ProbesSoFar};
 
 use asking::Asking;
 use choice::{Bucket, Choice, Chosen};
@@ -137,11 +139,9 @@ pub struct Prober {
 pub struct ProbesView(Arc<Tallies>);
 
 impl ProbesView {
-    /// Of all phases together.
-    pub fn total(&self) -> ProbeTally {
-        let mut total = ProbeTally::default();
-        self.0.snapshot().iter().for_each(|tally| total.add(tally));
-        total
+    /// Of all phases together. Nothing is counted while `look` does.
+    pub fn look<T>(&self, look: impl FnOnce(&ProbesSoFar) -> T) -> T {
+        look(&self.0.so_far())
     }
 }
 

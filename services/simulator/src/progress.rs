@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::plan::Plan;
-use crate::probes::ProbeTally;
+use crate::probes::ProbesSoFar;
 use crate::screen;
 use crate::tally::{Counts, Tally, add_reason};
 use crate::telemetry::Stage;
@@ -104,9 +104,9 @@ pub(crate) struct ProbeProgress {
 }
 
 impl ProbeProgress {
-    pub(crate) fn of(tally: &ProbeTally) -> Self {
-        let ProbeTally { seen, unseen, skipped, failed, .. } = *tally;
-        let accepted_to_queryable = Quantiles::of(&tally.accepted_to_queryable);
+    pub(crate) fn of(so_far: &ProbesSoFar) -> Self {
+        let ProbesSoFar { seen, unseen, skipped, failed, .. } = *so_far;
+        let accepted_to_queryable = Quantiles::of(&so_far.accepted_to_queryable);
         Self { seen, unseen, skipped, failed, accepted_to_queryable }
     }
 }

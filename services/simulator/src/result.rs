@@ -19,7 +19,7 @@ pub use figures::{Figures, Late, Latencies, Rates};
 pub(crate) use files::{
     LEDGER_FILE, Log, PROBE_LOGS, RESULT_FILE, SERIES_FILE, TALLY_LOGS, write_json, write_ledger,
 };
-pub use probes::ProbeFigures;
+pub use probes::{ProbeFigures, StageFigures, StagesFigures};
 pub use shards::{ShardClock, ShardPart, ShardsSummary};
 
 use crate::plan::{Load, Plan, Shard};
@@ -28,7 +28,7 @@ use crate::tally::Tally;
 use crate::verdict::{Verdict, judge};
 
 /// Version of `result.json`.
-pub const RESULT_VERSION: u32 = 2;
+pub const RESULT_VERSION: u32 = 3;
 
 /// `result.json`. Its own figures are the totals over the measured phases, or over all where none is measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

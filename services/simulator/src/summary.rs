@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use measurement::HistogramSummary;
 
 use crate::plan::{Batch, Plan};
-use crate::result::{Figures, Pace, PhaseResult, RunResult};
+use crate::result::{Figures, Pace, PhaseResult, ProbeFigures, RunResult, StagesFigures};
 use crate::verdict::{Reason, Severity, Status};
 
 const COLUMNS: usize = 100;
@@ -161,11 +161,28 @@ fn write_probes(text: &mut String, figures: &Figures) -> fmt::Result {
     write_latency(text, "from acceptance", &probes.accepted_to_queryable)?;
     write_latency(text, "from send time", &probes.intended_to_queryable)?;
     write_latency(text, "uncertainty", &probes.uncertainty)?;
+    write_stages(text, probes)?;
     writeln!(
         text,
         "  {} probes: {} seen, {} unseen, {} failed; {} skipped",
         probes.probes, probes.seen, probes.unseen, probes.failed, probes.skipped
     )
+}
+
+/// Means, since only these add up.
+fn write_stages(text: &mut String, probes: &ProbeFigures) -> fmt::Result {
+    let StagesFigures { send, accept, process, publish } = &probes.stages;
+    let stages = [("send", send), ("accept", accept), ("process", process), ("publish", publish)];
+    if stages.iter().all(|(_, stage)| stage.distribution.count + stage.negative.count == 0) {
+        return Ok(());
+    }
+    let means = stages.map(|(name, stage)| format!("{name} {}", duration(stage.mean_us)));
+    writeln!(text, "  on average: {}", means.join(", "))?;
+    let negative: u64 = stages.iter().map(|(_, stage)| stage.negative.count).sum();
+    if negative > 0 {
+        writeln!(text, "  below 0, since clocks disagree: {negative}")?;
+    }
+    Ok(())
 }
 
 fn write_latency_header(text: &mut String, title: &str) -> fmt::Result {

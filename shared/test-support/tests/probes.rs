@@ -37,7 +37,7 @@ async fn probes_measure_how_long_events_take_through_the_pipeline() {
 
     for number in 0..20 {
         send(0, number).await;
-        eventually("it is found", async || (found.total().seen > number).then_some(())).await;
+        eventually("it is found", async || (found.look(|so_far| so_far.seen) > number).then_some(())).await;
     }
     worker.signal("STOP");
     let stopped = Instant::now();

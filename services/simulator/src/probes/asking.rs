@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Probe;
 use super::pacer::Pacer;
+use super::stages::{self, Found};
 use super::tally::{Ended, Tallies};
 use crate::config::ProbesConfig;
 
@@ -49,7 +50,8 @@ pub(super) struct Asking {
 
 /// What the query API says.
 enum Answer {
-    Found,
+    /// With what it says of the event.
+    Found(Vec<u8>),
     Absent,
     /// It cannot say now.
     Failed(String),
@@ -138,12 +140,14 @@ impl Asking {
             let Ok(permit) = timeout(rest, self.turn()).await else { break };
             let asked = Instant::now();
             let answer = self.ask(probe).await;
-            let answered = Instant::now();
+            let found = Found::now();
+            let answered = found.at;
             drop(permit);
             match answer {
-                Answer::Found => {
+                Answer::Found(body) => {
                     let uncertainty = answered - absent_at;
-                    return open.end(Ended::Seen { found: answered, uncertainty });
+                    let journey = stages::of(probe, found, &body);
+                    return open.end(Ended::Seen { found: answered, uncertainty, journey });
                 }
                 Answer::Absent => {
                     absent_at = asked;
@@ -185,9 +189,9 @@ impl Asking {
         };
         let status = answer.status();
         // A connection is used again only when its answer has been read.
-        drop(answer.bytes().await);
+        let body = answer.bytes().await;
         match status {
-            StatusCode::OK => Answer::Found,
+            StatusCode::OK => Answer::Found(body.map(Vec::from).unwrap_or_default()),
             StatusCode::NOT_FOUND => Answer::Absent,
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Answer::Failed(status.to_string())

@@ -1,11 +1,12 @@
 //! What is counted of probes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use measurement::Histogram;
 
 use super::Probe;
+use super::stages::{Journey, Stage, StageTally};
 use crate::telemetry::ProbeInstruments;
 
 /// Probes of a phase. Tallies are added to each other; adding is exact.
@@ -29,9 +30,18 @@ pub struct ProbeTally {
     pub intended_to_queryable: Histogram,
     /// From the last look that did not find it to the one that did; without such a look from its sending.
     pub uncertainty: Histogram,
+    /// What `intended_to_queryable` consists of, by [`Stage`]: of those found events of which the answer says it.
+    pub stages: [StageTally; 4],
+    /// The work on these events, by the worker's clock.
+    pub work: Histogram,
 }
 
 impl ProbeTally {
+    /// The times of a stage.
+    pub fn stage(&self, stage: Stage) -> &StageTally {
+        &self.stages[stage as usize]
+    }
+
     /// Adds everything that `other` counted.
     pub fn add(&mut self, other: &Self) {
         self.probes += other.probes;
@@ -43,56 +53,108 @@ impl ProbeTally {
         self.accepted_to_queryable.merge(&other.accepted_to_queryable);
         self.intended_to_queryable.merge(&other.intended_to_queryable);
         self.uncertainty.merge(&other.uncertainty);
+        self.work.merge(&other.work);
+        self.stages.iter_mut().zip(&other.stages).for_each(|(stage, other)| stage.add(other));
     }
 }
 
 /// How looking for an event ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ended {
-    Seen { found: Instant, uncertainty: Duration },
+    Seen { found: Instant, uncertainty: Duration, journey: Option<Journey> },
     Unseen,
     Failed,
+}
+
+/// What people are shown of the probes of all phases while a run goes on.
+#[derive(Debug, Clone, Default)]
+pub struct ProbesSoFar {
+    /// As in [`ProbeTally`].
+    pub seen: u64,
+    /// As in [`ProbeTally`].
+    pub unseen: u64,
+    /// As in [`ProbeTally`].
+    pub skipped: u64,
+    /// As in [`ProbeTally`].
+    pub failed: u64,
+    /// As in [`ProbeTally`].
+    pub requests: u64,
+    /// As in [`ProbeTally`].
+    pub accepted_to_queryable: Histogram,
 }
 
 /// The tallies of all phases. Those without a probe have no histograms.
 pub(super) struct Tallies {
     instruments: ProbeInstruments,
+    /// Kept beside the tallies of phases, as adding those up takes milliseconds, in which a lane would send late.
+    so_far: Mutex<ProbesSoFar>,
     phases: Vec<Mutex<Option<Box<ProbeTally>>>>,
 }
 
 impl Tallies {
     pub(super) fn new(phases: usize, instruments: ProbeInstruments) -> Self {
-        Self { instruments, phases: (0..phases).map(|_| Mutex::default()).collect() }
+        let phases = (0..phases).map(|_| Mutex::default()).collect();
+        Self { instruments, so_far: Mutex::default(), phases }
     }
 
     pub(super) fn skip(&self, phase: u16) {
         self.instruments.skipped.add(1);
+        self.so_far().skipped += 1;
         self.count(phase, |tally| tally.skipped += 1);
     }
 
     pub(super) fn request(&self, phase: u16) {
+        self.so_far().requests += 1;
         self.count(phase, |tally| tally.requests += 1);
     }
 
     pub(super) fn end(&self, probe: &Probe, ended: Ended) {
-        match ended {
-            Ended::Seen { found, .. } => self.instruments.seen(found - probe.accepted),
-            Ended::Unseen => self.instruments.unseen.add(1),
-            Ended::Failed => self.instruments.failed.add(1),
-        }
+        self.tell(probe, ended);
         self.count(probe.phase, |tally| {
             tally.probes += 1;
             match ended {
-                Ended::Seen { found, uncertainty } => {
+                Ended::Seen { found, uncertainty, journey } => {
                     tally.seen += 1;
                     tally.accepted_to_queryable.record(found - probe.accepted);
                     tally.intended_to_queryable.record(found - probe.intended);
                     tally.uncertainty.record(uncertainty);
+                    if let Some(Journey { stages, work }) = journey {
+                        tally
+                            .stages
+                            .iter_mut()
+                            .zip(stages)
+                            .for_each(|(stage, time_ns)| stage.record(time_ns));
+                        tally.work.record(work);
+                    }
                 }
                 Ended::Unseen => tally.unseen += 1,
                 Ended::Failed => tally.failed += 1,
             }
         });
+    }
+
+    /// Tells those who follow the run.
+    fn tell(&self, probe: &Probe, ended: Ended) {
+        let mut so_far = self.so_far();
+        match ended {
+            Ended::Seen { found, .. } => {
+                self.instruments.seen(found - probe.accepted);
+                so_far.seen += 1;
+                so_far.accepted_to_queryable.record(found - probe.accepted);
+            }
+            Ended::Unseen => {
+                self.instruments.unseen.add(1);
+                so_far.unseen += 1;
+            }
+            Ended::Failed => {
+                self.instruments.failed.add(1);
+                so_far.failed += 1;
+            }
+        }
+    }
+
+    pub(super) fn so_far(&self) -> MutexGuard<'_, ProbesSoFar> {
+        self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn snapshot(&self) -> Vec<ProbeTally> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Circumstances, Figures, ShardsSummary};
 use crate::error::RunError;
-use crate::probes::ProbeTally;
+use crate::probes::{ProbeTally, Stage};
 use crate::tally::Tally;
 
 pub(crate) const RESULT_FILE: &str = "result.json";
@@ -54,8 +54,8 @@ pub(crate) const TALLY_LOGS: [Log<Tally>; 4] = [
     },
 ];
 
-/// The logs of a run with probes: one interval for each phase.
-pub(crate) const PROBE_LOGS: [Log<ProbeTally>; 3] = [
+/// The logs of a run with probes: one interval for each phase. An event is never sent before its intended time.
+pub(crate) const PROBE_LOGS: [Log<ProbeTally>; 11] = [
     Log {
         file: "accepted-to-queryable.hlog",
         get: |tally| &tally.accepted_to_queryable,
@@ -73,6 +73,54 @@ pub(crate) const PROBE_LOGS: [Log<ProbeTally>; 3] = [
         get: |tally| &tally.uncertainty,
         get_mut: |tally| &mut tally.uncertainty,
         summary: |figures| figures.probes.map(|probes| probes.uncertainty),
+    },
+    Log {
+        file: "work.hlog",
+        get: |tally| &tally.work,
+        get_mut: |tally| &mut tally.work,
+        summary: |figures| figures.probes.map(|probes| probes.work),
+    },
+    Log {
+        file: "stage-send.hlog",
+        get: |tally| &tally.stages[Stage::Send as usize].distribution,
+        get_mut: |tally| &mut tally.stages[Stage::Send as usize].distribution,
+        summary: |figures| figures.probes.map(|probes| probes.stages.send.distribution),
+    },
+    Log {
+        file: "stage-accept.hlog",
+        get: |tally| &tally.stages[Stage::Accept as usize].distribution,
+        get_mut: |tally| &mut tally.stages[Stage::Accept as usize].distribution,
+        summary: |figures| figures.probes.map(|probes| probes.stages.accept.distribution),
+    },
+    Log {
+        file: "stage-accept-negative.hlog",
+        get: |tally| &tally.stages[Stage::Accept as usize].negative,
+        get_mut: |tally| &mut tally.stages[Stage::Accept as usize].negative,
+        summary: |figures| figures.probes.map(|probes| probes.stages.accept.negative),
+    },
+    Log {
+        file: "stage-process.hlog",
+        get: |tally| &tally.stages[Stage::Process as usize].distribution,
+        get_mut: |tally| &mut tally.stages[Stage::Process as usize].distribution,
+        summary: |figures| figures.probes.map(|probes| probes.stages.process.distribution),
+    },
+    Log {
+        file: "stage-process-negative.hlog",
+        get: |tally| &tally.stages[Stage::Process as usize].negative,
+        get_mut: |tally| &mut tally.stages[Stage::Process as usize].negative,
+        summary: |figures| figures.probes.map(|probes| probes.stages.process.negative),
+    },
+    Log {
+        file: "stage-publish.hlog",
+        get: |tally| &tally.stages[Stage::Publish as usize].distribution,
+        get_mut: |tally| &mut tally.stages[Stage::Publish as usize].distribution,
+        summary: |figures| figures.probes.map(|probes| probes.stages.publish.distribution),
+    },
+    Log {
+        file: "stage-publish-negative.hlog",
+        get: |tally| &tally.stages[Stage::Publish as usize].negative,
+        get_mut: |tally| &mut tally.stages[Stage::Publish as usize].negative,
+        summary: |figures| figures.probes.map(|probes| probes.stages.publish.negative),
     },
 ];
 

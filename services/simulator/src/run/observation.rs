@@ -129,7 +129,7 @@ impl Follower {
         let offset = elapsed.saturating_sub(self.plan.phase_start(phase));
         let rate = planned_rate(&self.plan, phase, offset).filter(|_| !is_over);
         self.instruments.set_planned_rate(rate);
-        let probes = probes.map(|probes| ProbeProgress::of(&probes.total()));
+        let probes = probes.map(|probes| probes.look(ProbeProgress::of));
         self.progress.send_modify(|progress| {
             progress.follow(stage, elapsed);
             progress.probes = probes;

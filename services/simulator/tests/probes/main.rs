@@ -9,7 +9,7 @@ use service::config::Secret;
 use simulator::arrival::{Arrival, Content, Kind};
 use simulator::config::ProbesConfig;
 use simulator::plan::{Load, PhasePlan, Plan};
-use simulator::probes::{DEADLINE, ProbeSender, ProbeTally, Prober, start};
+use simulator::probes::{DEADLINE, ProbeSender, ProbeTally, Prober, Stage, start};
 use test_support::{eventually, free_port};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,46 @@ async fn delay_is_measured_within_its_uncertainty() {
         assert!((intended - measured - 20.0).abs() <= intended * BUCKETS, "{intended} and {measured}");
         assert!(tally.requests <= 50, "{}", tally.requests);
     }
+}
+
+#[tokio::test]
+async fn stages_add_up_to_the_whole_and_those_below_zero_are_counted() {
+    let stub = Stub::start().await;
+    let (sender, prober) = start_probes(&stub.url(), DEADLINE);
+    let sent = Instant::now() - Duration::from_millis(100);
+    let sent_us = service::clock::unix_us() - 100_000;
+    // The clocks of ingest and of the worker are right; that of ingest is behind; that of the worker is ahead.
+    let stamps_ms = [(1, 3), (-50, 4), (1, 3_600_000)];
+    for (phase, (accepted_ms, processed_ms)) in (0..).zip(stamps_ms) {
+        stub.says(phase, Says::Stamped(sent_us + accepted_ms * 1000, sent_us + processed_ms * 1000));
+        let intended = sent - Duration::from_millis(20);
+        sender.offer_accepted(&arrival(phase, 0), &body(phase), intended, sent, Instant::now());
+    }
+    let tallies = prober.finish(&CancellationToken::new()).await;
+    for tally in &tallies[..3] {
+        let ms = |histogram: &measurement::Histogram| histogram.summary().mean_us / 1e3;
+        let stages = Stage::ALL.map(|stage| tally.stage(stage));
+        assert!(stages.iter().all(|stage| stage.distribution.count() + stage.negative.count() == 1));
+        let sum: f64 = stages.iter().map(|stage| ms(&stage.distribution) - ms(&stage.negative)).sum();
+        let largest =
+            stages.iter().map(|stage| ms(&stage.distribution).max(ms(&stage.negative))).fold(0.0, f64::max);
+        let whole = ms(&tally.intended_to_queryable);
+        assert!((sum - whole).abs() <= largest * BUCKETS, "{sum} of {whole}");
+        assert!((ms(&tally.work) - 0.015).abs() <= 0.015 * BUCKETS);
+        assert!((ms(&tally.stage(Stage::Send).distribution) - 20.0).abs() <= 20.0 * BUCKETS);
+    }
+    let negative = |phase: usize| Stage::ALL.map(|stage| tallies[phase].stage(stage).negative.count());
+    assert_eq!([negative(0), negative(1), negative(2)], [[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]]);
+}
+
+#[tokio::test]
+async fn answer_that_does_not_say_when_has_no_stages() {
+    let stub = Stub::start().await;
+    stub.says(0, Says::FoundAt(Instant::now()));
+    let (sender, prober) = start_probes(&stub.url(), DEADLINE);
+    offer(&sender, 0);
+    let tally = finish(prober).await;
+    assert_eq!((tally.seen, tally.stage(Stage::Send).distribution.count()), (1, 0));
 }
 
 #[tokio::test]
@@ -100,7 +140,10 @@ async fn interrupted_run_counts_open_probes_as_skipped() {
     for _ in 0..3 {
         offer(&sender, 0);
     }
-    eventually("the probes are open", async || (prober.view().total().requests >= 3).then_some(())).await;
+    eventually("the probes are open", async || {
+        (prober.view().look(|so_far| so_far.requests) >= 3).then_some(())
+    })
+    .await;
     let shutdown = CancellationToken::new();
     shutdown.cancel();
     let tally = prober.finish(&shutdown).await.swap_remove(0);

@@ -15,6 +15,8 @@ use test_support::Running;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Says {
     FoundAt(Instant),
+    /// At once, accepted and processed at these unix microseconds.
+    Stamped(i64, i64),
     Status(u16),
 }
 
@@ -78,9 +80,20 @@ async fn event(
     seen.token = headers["authorization"].to_str().expect("text").to_owned();
     let status = match seen.says.get(&position) {
         Some(Says::FoundAt(at)) if *at <= Instant::now() => StatusCode::OK,
+        Some(Says::Stamped(..)) => StatusCode::OK,
         Some(Says::Status(status)) => StatusCode::from_u16(*status).expect("a status"),
         _ => StatusCode::NOT_FOUND,
     };
-    // More than what comes with the head.
-    (status, "x".repeat(200_000))
+    let body = match seen.says.get(&position) {
+        Some(Says::Stamped(accepted_us, processed_us)) => serde_json::json!({
+            "accepted_at": events::rfc3339_from_unix_us(*accepted_us),
+            "processed_at": events::rfc3339_from_unix_us(*processed_us),
+            "work": { "result": 1, "duration_ns": 15_000 },
+            "event": { "data": "x".repeat(1000) },
+        })
+        .to_string(),
+        // More than what comes with the head.
+        _ => "x".repeat(200_000),
+    };
+    (status, body)
 }

@@ -114,6 +114,10 @@ pub(crate) fn probes() -> ProbeTally {
     tally.accepted_to_queryable.record_many(Duration::from_millis(40), 2);
     tally.intended_to_queryable.record_many(Duration::from_millis(45), 2);
     tally.uncertainty.record_many(Duration::from_millis(2), 2);
+    tally.work.record_many(Duration::from_micros(15), 2);
+    for (stage, times_ms) in tally.stages.iter_mut().zip([[1, 1], [4, 6], [30, 40], [10, -2]]) {
+        times_ms.iter().for_each(|time_ms| stage.record(time_ms * 1_000_000));
+    }
     tally
 }
 

@@ -55,5 +55,5 @@ fn results_conform_to_the_schema() {
 fn schema_refuses_what_is_no_result() {
     let schema: Value = serde_json::from_str(&committed()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    assert!(!validator.is_valid(&serde_json::json!({ "version": 2, "run_id": "run-1" })));
+    assert!(!validator.is_valid(&serde_json::json!({ "version": 3, "run_id": "run-1" })));
 }

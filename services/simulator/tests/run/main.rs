@@ -203,7 +203,7 @@ async fn summary_and_json_show_the_counts() {
         assert!(summary.lines().any(|found| found == line), "{line:?} is not in\n{summary}");
     }
     let json = serde_json::to_value(&run.result).unwrap();
-    assert_eq!(json["version"], 2);
+    assert_eq!(json["version"], 3);
     assert_eq!(json["events"]["accepted"], 17);
     assert_eq!(json["refusals"]["429 backlog-full"], 3);
     assert_eq!(json["plan"]["seed"], 1);
