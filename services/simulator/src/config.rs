@@ -60,6 +60,12 @@ pub enum Command {
         /// What to connect to; may be repeated
         #[arg(long, value_name = "NAME=HOST:PORT")]
         reach: Vec<node_facts::Target>,
+        /// Try how punctually threads wake and how long storage takes, in this directory, and read counters of noise
+        #[arg(long, value_name = "DIR")]
+        trials: Option<PathBuf>,
+        /// Measure how far the clock of this Redis is ahead
+        #[arg(long, value_name = "REDIS_URL")]
+        clock: Option<Secret>,
     },
 }
 

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use node_facts::noise::Noise;
 use observability::LogOutput;
-use service::config::EXIT_USAGE;
+use service::config::{EXIT_USAGE, Secret};
 use service::launch::{Program, launch_with, parse};
+use service::redis::RedisArgs;
 use simulator::config::{Cli, Command, MergeArgs, RunArgs, ScheduleArgs, SchemaFile};
 use simulator::{Config, RunResult, result, schedule, workload};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
             }
         },
         Command::Schema { file } => tell(show_schema(file)),
-        Command::Probe { reach } => tell(show_node(&reach)),
+        Command::Probe { reach, trials, clock } => tell(show_node(&reach, trials.as_deref(), clock)),
     }
 }
 
@@ -92,8 +94,30 @@ fn show_schema(file: SchemaFile) -> anyhow::Result<()> {
     Ok(io::stdout().write_all(schema.as_bytes())?)
 }
 
-fn show_node(reach: &[node_facts::Target]) -> anyhow::Result<()> {
-    let line = serde_json::to_string(&node_facts::probe(Path::new("/"), reach))? + "\n";
+fn show_node(
+    reach: &[node_facts::Target],
+    trials: Option<&Path>,
+    clock: Option<Secret>,
+) -> anyhow::Result<()> {
+    let mut facts = node_facts::probe(Path::new("/"), reach);
+    let look = |directory: &Path| {
+        let looked = Noise::look(Path::new("/"), directory);
+        looked.with_context(|| format!("cannot try the storage in {}", directory.display()))
+    };
+    facts.noise = trials.map(look).transpose()?;
+    if let Some(redis_url) = clock {
+        let redis = RedisArgs {
+            redis_url,
+            redis_username: None,
+            redis_password_file: None,
+            redis_password: None,
+            redis_ca_file: None,
+        };
+        let redis = redis.convert()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        facts.redis_clock = Some(runtime.block_on(simulator::shards::redis_clock(&redis))?);
+    }
+    let line = serde_json::to_string(&facts)? + "\n";
     Ok(io::stdout().write_all(line.as_bytes())?)
 }
 

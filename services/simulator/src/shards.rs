@@ -17,6 +17,7 @@ mod scripts;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use measurement::clock::ClockOffset;
 use service::redis::{RedisConfig, describe};
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +79,20 @@ pub struct Joined {
     options: JoinOptions,
     clock: ShardClock,
     heartbeat: Heartbeat,
+}
+
+/// How far the clock of Redis is ahead of this machine's.
+///
+/// # Errors
+/// Redis that cannot be asked.
+pub async fn redis_clock(redis: &RedisConfig) -> Result<ClockOffset, ShardsError> {
+    let unusable = |error| ShardsError::Redis {
+        address: redis.address(),
+        reason: format!("does not tell the time: {}", describe(&error)),
+    };
+    let mut connection = redis.connect_once(RESPONSE_TIMEOUT).await.map_err(unusable)?;
+    let measured = clock::measure(&mut connection, &LocalClock::of_this_machine()).await;
+    Ok(measured.map_err(unusable)?.offset)
 }
 
 /// Meets the other shards of the plan's run and agrees on its start, which is a little ahead of the return.

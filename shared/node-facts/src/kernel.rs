@@ -26,6 +26,8 @@ pub(crate) fn read(root: &Path) -> ProbeFacts {
         modules: modules(root),
         cpus_allowed: status_line(root, "Cpus_allowed_list:"),
         reached: Vec::new(),
+        noise: None,
+        redis_clock: None,
     }
 }
 

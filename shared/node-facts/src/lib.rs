@@ -4,7 +4,10 @@
 //! simulator's image is where measurements are made from.
 
 mod kernel;
+pub mod noise;
 
+use measurement::clock::ClockOffset;
+use noise::Noise;
 use serde::{Deserialize, Serialize};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
@@ -43,6 +46,12 @@ pub struct ProbeFacts {
     /// Processors that the probe may run on: fewer than the node has where the kubelet gives whole ones away.
     pub cpus_allowed: Option<String>,
     pub reached: Vec<Reached>,
+    /// None where no trials were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
+    /// How far the clock of Redis is ahead of the node's; none where it was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis_clock: Option<ClockOffset>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -82,14 +82,19 @@ impl Kernel {
 
     /// What holds the processor of a Raspberry Pi back: 1 or 0 for each reason.
     pub(super) fn firmware_throttled(&self) -> Option<Vec<(&'static str, f64)>> {
+        let bits = self.firmware_throttled_bits()?;
+        let flags = FIRMWARE_REASONS.into_iter().enumerate();
+        Some(flags.map(|(bit, reason)| (reason, f64::from(bits >> bit & 1))).collect())
+    }
+
+    /// The bits of the firmware of a Raspberry Pi: 0 to 3 are the case now, 16 to 19 have been since it started.
+    pub fn firmware_throttled_bits(&self) -> Option<u32> {
         // `soc/soc:firmware` up to the Pi 4; later ones have the address of the bus in both names.
         let buses = directories(&self.root.join("sys/devices/platform"), |name| name.starts_with("soc"));
         let firmware = buses.iter().flat_map(|bus| directories(bus, |name| name.ends_with(":firmware")));
         let text =
             firmware.into_iter().find_map(|path| fs::read_to_string(path.join("get_throttled")).ok())?;
-        let bits = u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok()?;
-        let flags = FIRMWARE_REASONS.into_iter().enumerate();
-        Some(flags.map(|(bit, reason)| (reason, f64::from(bits >> bit & 1))).collect())
+        u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok()
     }
 
     /// How long some or all tasks have waited for a resource since the start of the machine: resource, `some` or `full`,
