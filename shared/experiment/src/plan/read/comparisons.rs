@@ -1,0 +1,59 @@
+//! What is compared with what.
+
+use super::factors::{unknown_factor, unknown_level};
+use super::{fault, unknown_metric};
+use crate::cell::cells;
+use crate::metric;
+use crate::plan::file::ComparisonTable;
+use crate::plan::{Comparison, Factor, Plan};
+use toml_file::Fault;
+
+/// What users wait for, what it costs, and how much is done.
+const METRICS_DEFAULT: [&str; 4] =
+    ["accepted-to-queryable-p50", "accepted-to-queryable-p99", "response-time-p99", "cpu-per-event"];
+
+pub(super) fn comparisons(written: &[ComparisonTable], factors: &[Factor]) -> Result<Vec<Comparison>, Fault> {
+    if written.is_empty() {
+        let default = |factor: &Factor| Comparison {
+            factor: factor.name.clone(),
+            baseline: factor.levels[0].name.clone(),
+            metrics: METRICS_DEFAULT.map(str::to_owned).to_vec(),
+        };
+        return Ok(factors.first().map(default).into_iter().collect());
+    }
+    written.iter().map(|table| comparison(table, factors)).collect()
+}
+
+fn comparison(table: &ComparisonTable, factors: &[Factor]) -> Result<Comparison, Fault> {
+    let Some(factor) = factors.iter().find(|factor| factor.name == *table.factor) else {
+        return fault(&table.factor, unknown_factor(&table.factor, factors));
+    };
+    let baseline = match &table.baseline {
+        None => factor.levels[0].name.clone(),
+        Some(name) if factor.levels.iter().any(|level| level.name == **name) => name.to_string(),
+        Some(name) => return fault(name, unknown_level(name, factor)),
+    };
+    if table.metrics.is_empty() {
+        return fault(&table.metrics, "a comparison needs a metric or more");
+    }
+    if let Some(unknown) = table.metrics.iter().find(|name| metric::find(name).is_none()) {
+        return fault(unknown, unknown_metric(unknown));
+    }
+    let metrics = table.metrics.iter().map(|name| name.to_string()).collect();
+    Ok(Comparison { factor: factor.name.clone(), baseline, metrics })
+}
+
+/// Whether a pair of cells differs in nothing but the comparison's factor, one of them at its baseline.
+pub(super) fn is_possible(comparison: &Comparison, plan: &Plan) -> bool {
+    let all = cells(plan);
+    let others = |cell: &crate::cell::Cell| {
+        let mut levels = cell.levels.clone();
+        let level = levels.remove(&comparison.factor);
+        (levels, level)
+    };
+    let is_baseline = |level: &Option<String>| level.as_ref() == Some(&comparison.baseline);
+    all.iter().map(others).any(|(levels, level)| {
+        is_baseline(&level)
+            && all.iter().map(others).any(|(other, level)| other == levels && !is_baseline(&level))
+    })
+}

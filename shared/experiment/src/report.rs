@@ -1,0 +1,127 @@
+//! Reports from what a bundle holds: the same bytes on every machine, without a network.
+
+mod capacity;
+pub(crate) mod content;
+pub(crate) mod html;
+mod journal;
+pub(crate) mod markdown;
+mod material;
+mod plot;
+mod plots;
+pub(crate) mod table;
+pub(crate) mod tables;
+
+use crate::analysis::{Analysis, InvalidRun, Selection, analyse};
+use crate::bundle::{Bundle, Head};
+use crate::capacity::Results;
+use crate::cell::Cell;
+use crate::plan::Plan;
+use crate::record::RunRecord;
+
+pub use material::{Curve, MaterialError, RunMaterial, RunSeries};
+
+/// Everything that a report is made of.
+#[derive(Debug)]
+pub struct Report {
+    pub head: Head,
+    pub plan: Plan,
+    pub cells: Vec<Cell>,
+    /// Every attempt.
+    pub runs: Vec<RunMaterial>,
+    pub analysis: Analysis,
+    /// Of a search for a capacity.
+    pub(crate) capacity: Option<Results>,
+    /// Attempts that left no record, and why.
+    failed: Vec<InvalidRun>,
+    /// For each run, whether it is used.
+    used: Vec<bool>,
+}
+
+impl Report {
+    /// Reads what is drawn of each run of a bundle, and draws the conclusions.
+    ///
+    /// # Errors
+    /// A file of a run that is there and cannot be read.
+    pub fn of(bundle: &Bundle) -> Result<Self, MaterialError> {
+        let runs: Result<Vec<RunMaterial>, MaterialError> =
+            bundle.runs.iter().map(|run| RunMaterial::read(run.record.clone(), &run.directory)).collect();
+        let (mut plan, mut cells, runs) = (bundle.plan.clone(), bundle.order.cells.clone(), runs?);
+        let capacity = material::capacity(bundle.directory())?;
+        if capacity.is_some() {
+            // A search has no blocks of cells, but runs at rates of its own.
+            plan.comparisons.clear();
+            cells = capacity::cells(&cells, &runs);
+        }
+        let mut report = Self::new(bundle.head.clone(), plan, cells, runs);
+        if let Some(results) = &capacity {
+            report.analysis.answer = capacity::answer(results);
+        }
+        report.analysis.notes.extend(journal::notes(bundle));
+        report.failed = journal::failed(bundle);
+        report.capacity = capacity;
+        Ok(report)
+    }
+
+    /// Draws the conclusions. The order of `runs` does not matter.
+    #[must_use]
+    pub fn new(head: Head, plan: Plan, cells: Vec<Cell>, mut runs: Vec<RunMaterial>) -> Self {
+        runs.sort_by_key(|run| (run.record.started_at, run.record.number, run.record.attempt));
+        let records = records(&runs);
+        let analysis = analyse(&plan, &cells, &records);
+        let selection = Selection::of(&cells, &records);
+        let used = records.iter().map(|record| selection.is_used(record)).collect();
+        Self { head, plan, cells, runs, analysis, capacity: None, failed: Vec::new(), used }
+    }
+
+    /// One page that needs nothing else: no network and no script.
+    #[must_use]
+    pub fn html(&self) -> String {
+        html::page(&self.label(), &self.plan.question, &content::sections(self))
+    }
+
+    /// The same without plots; what they show stands in the tables.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        markdown::document(&self.label(), &self.plan.question, &content::sections(self))
+    }
+
+    /// Every figure in one long table: a row for each metric of each run, of each cell, and for each claim.
+    ///
+    /// # Errors
+    /// None that is known: it is written into memory.
+    pub fn csv(&self) -> Result<String, csv::Error> {
+        table::csv(self)
+    }
+
+    /// The analysis.
+    ///
+    /// # Errors
+    /// None that is known: it is written into memory.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        let mut text = serde_json::to_string_pretty(&self.analysis)?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// Every attempt.
+    pub(crate) fn records(&self) -> Vec<RunRecord> {
+        records(&self.runs)
+    }
+
+    fn label(&self) -> String {
+        format!("Experiment {}", self.plan.name)
+    }
+
+    /// The runs of a cell that are used.
+    fn used<'a>(&'a self, cell: &'a str) -> impl Iterator<Item = &'a RunMaterial> {
+        self.runs
+            .iter()
+            .zip(&self.used)
+            .filter(move |(run, is_used)| **is_used && run.record.cell == cell)
+            .map(|(run, _)| run)
+    }
+}
+
+fn records(runs: &[RunMaterial]) -> Vec<RunRecord> {
+    runs.iter().map(|run| run.record.clone()).collect()
+}

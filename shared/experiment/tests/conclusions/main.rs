@@ -1,0 +1,11 @@
+//! What is concluded from runs whose truth is known, because they were made from a seed.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+mod analysing;
+mod comparing;
+mod directories;
+mod judging;
+mod reporting;
+mod safety;
+mod synthetic;
