@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod http_client;
 pub mod images;
 pub mod interrupts;
+pub mod processors;
 pub mod procfs;
 pub mod spans;
 pub mod stack;

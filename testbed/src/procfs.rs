@@ -43,6 +43,24 @@ pub fn usage(pid: u32) -> Option<Usage> {
     })
 }
 
+/// Bytes that `pid` has had written to storage (`write_bytes` of proc_pid_io(5)).
+#[must_use]
+pub fn written_bytes(pid: u32) -> Option<u64> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?.trim().parse().ok()
+}
+
+/// How often a thread of `pid` that could have gone on had to give its processor to another one.
+#[must_use]
+pub fn involuntary_switches(pid: u32) -> Option<u64> {
+    let of_thread = |task: fs::DirEntry| -> Option<u64> {
+        let status = fs::read_to_string(task.path().join("status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"))?.trim().parse().ok()
+    };
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    Some(tasks.flatten().filter_map(of_thread).sum())
+}
+
 /// When `pid` started, in clock ticks since boot. Together with the id it names one process for good, although
 /// ids are used again. `None` also for a zombie: it has ended, only its parent has not looked yet.
 #[must_use]
@@ -111,6 +129,16 @@ mod tests {
     fn own_usage_is_read() {
         let usage = usage(std::process::id()).unwrap();
         assert!(usage.resident_bytes > 100_000, "{usage:?}");
+    }
+
+    #[test]
+    fn own_writes_and_switches_are_read() {
+        let file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        std::io::Write::write_all(&mut &file, &[1; 8192]).unwrap();
+        file.sync_all().unwrap();
+        assert!(written_bytes(std::process::id()).is_some());
+        assert!(involuntary_switches(std::process::id()).is_some());
+        assert_eq!((written_bytes(u32::MAX), involuntary_switches(u32::MAX)), (None, None));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod ports;
 pub mod process;
 pub mod programs;
 pub mod redis_server;
+pub mod special;
 mod start_error;
 
 use crate::http_client::HttpClient;
@@ -172,14 +173,22 @@ impl Stack {
         Ok(())
     }
 
+    /// Starts a simulator as `launch` says, with what is special about simulators.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn launch_simulator(&mut self, launch: &Launch) -> Result<&Part, StartError> {
+        let url = base_url(self.plan.addresses.simulator);
+        self.launch(Role::Simulator, launch, Some(url))
+    }
+
     /// Starts a simulator.
     ///
     /// # Errors
     /// Where it cannot be started.
     pub fn start_simulator(&mut self, load: &Load) -> Result<&Part, StartError> {
         let launch = self.plan.launch_simulator(&self.directory, load);
-        let url = base_url(self.plan.addresses.simulator);
-        self.launch(Role::Simulator, &launch, Some(url))
+        self.launch_simulator(&launch)
     }
 
     /// Parts that have ended since the last call.
@@ -234,12 +243,17 @@ impl Stack {
     }
 
     fn launch(&mut self, role: Role, launch: &Launch, url: Option<String>) -> Result<&Part, StartError> {
+        let launch = &self.specialised(role, launch);
         let process = Process::start(launch, self.plan.guard.as_deref()).map_err(|error| {
             StartError::CannotStart { name: launch.name.clone(), program: launch.program.clone(), error }
         })?;
         self.parts.push(Part { role, process, url, end_reported: false });
         self.directory.record(self.parts.iter().map(|part| &part.process))?;
         Ok(&self.parts[self.parts.len() - 1])
+    }
+
+    fn specialised(&self, role: Role, launch: &Launch) -> Launch {
+        Launch { special: self.plan.special.get(&role).cloned().unwrap_or_default(), ..launch.clone() }
     }
 
     async fn await_collector(&self) -> Result<(), StartError> {

@@ -135,6 +135,12 @@ impl Pipeline {
         self.sum(|partition| partition.backlog)
     }
 
+    /// Confirmed events, over all partitions.
+    #[must_use]
+    pub fn accepted(&self) -> Option<u64> {
+        self.sum(|partition| partition.accepted)
+    }
+
     /// Settled events, over all partitions.
     #[must_use]
     pub fn settled(&self) -> Option<u64> {

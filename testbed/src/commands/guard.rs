@@ -1,6 +1,7 @@
 //! `testbed guard`: becomes another program that dies with its parent. Not for people: `up` starts its parts
 //! this way, because the system takes such a wish only from the process itself.
 
+use crate::processors::ProcessorSet;
 use anyhow::Context;
 use clap::Args;
 use std::ffi::OsString;
@@ -13,6 +14,9 @@ pub struct GuardArgs {
     /// Process id of the parent.
     #[arg(long)]
     parent: i32,
+    /// Processors to be kept to, such as `0,2-3`.
+    #[arg(long)]
+    processors: Option<ProcessorSet>,
     /// The program to become, and its arguments.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
@@ -30,6 +34,9 @@ pub fn run(args: &GuardArgs) -> anyhow::Result<()> {
         "testbed (pid {}) ended while it started this process",
         args.parent
     );
+    if let Some(processors) = &args.processors {
+        processors.keep_to().with_context(|| format!("cannot keep to the processors {processors}"))?;
+    }
     let (program, arguments) = args.command.split_first().context("no program given")?;
     let error = Command::new(program).args(arguments).exec();
     Err(error).with_context(|| format!("cannot start {}", program.to_string_lossy()))

@@ -6,6 +6,7 @@ use super::programs::Programs;
 use anyhow::Context;
 use clap::Args;
 use service::config::AuthArgs;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -164,6 +165,7 @@ impl StackArgs {
             token: self.auth.auth_token_file.clone().zip(token),
             ready_timeout: Duration::from_secs(self.ready_timeout_s),
             stop_timeout: Duration::from_secs(self.stop_timeout_s),
+            special: BTreeMap::new(),
         })
     }
 

@@ -10,6 +10,9 @@ const TAIL_LINES: usize = 15;
 /// Most bytes read for a tail: 15 lines of 1 KiB.
 const TAIL_BYTES: u64 = 15 * 1024;
 
+/// Most bytes of a log that are kept with a measurement: some thousand lines.
+const KEPT_BYTES: u64 = 256 * 1024;
+
 /// Longer lines are cut in messages; the file has the whole of them.
 const LINE_CHARACTERS: usize = 400;
 
@@ -32,7 +35,7 @@ pub fn begin(path: &Path) -> io::Result<File> {
 /// The last lines of a log, for a person: none where it is empty or cannot be read.
 #[must_use]
 pub fn tail(path: &Path) -> Vec<String> {
-    let text = read_end(path).unwrap_or_default();
+    let text = read_end(path, TAIL_BYTES).unwrap_or_default();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|line| shorten(line)).collect()
 }
@@ -48,16 +51,29 @@ pub fn quote(path: &Path) -> String {
     format!("its log {} ends with:{quoted}", path.display())
 }
 
+/// Copies the end of a log.
+///
+/// # Errors
+/// Where it cannot be read, or `to` cannot be written.
+pub fn keep_end(path: &Path, to: &Path) -> io::Result<()> {
+    let mut end = read_end(path, KEPT_BYTES)?;
+    if end.len() as u64 >= KEPT_BYTES {
+        // It begins within a line.
+        end.drain(..=end.find('\n').unwrap_or(0));
+    }
+    fs::write(to, end)
+}
+
 fn previous(path: &Path) -> PathBuf {
     path.with_extension("previous.log")
 }
 
-fn read_end(path: &Path) -> io::Result<String> {
+fn read_end(path: &Path, bytes_max: u64) -> io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(bytes_max)))?;
     let mut bytes = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+    file.take(bytes_max).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -1,13 +1,16 @@
 //! What a testbed consists of, as decided before anything starts, and how each part is launched.
 
+use super::Role;
 use super::collector::Collector;
 use super::directory::Directory;
 use super::ports::Claim;
 use super::process::Launch;
 use super::programs::Programs;
 use super::redis_server::{self, RedisServer};
+use super::special::Special;
 use service::config::Secret;
 use service::redis::{RedisArgs, RedisConfig};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
@@ -37,6 +40,8 @@ pub struct Plan {
     pub ready_timeout: Duration,
     /// How long a part has to stop before it is killed.
     pub stop_timeout: Duration,
+    /// What is special about the parts of a role.
+    pub special: BTreeMap<Role, Special>,
 }
 
 /// Which Redis is used.
@@ -186,7 +191,7 @@ impl Plan {
         Ok(Some(Launch {
             name: "redis".into(),
             program: server.program.clone(),
-            arguments: redis_server::configure(&directory.redis(), *port)?,
+            arguments: redis_server::configure(&directory.redis(), *port, self.directives())?,
             log: directory.logs().join("redis.log"),
             ..Launch::default()
         }))
@@ -273,7 +278,8 @@ impl Plan {
         launch
     }
 
-    fn service(
+    /// How a service is launched, with what all of them have in common.
+    pub(crate) fn service(
         &self,
         directory: &Directory,
         name: &str,
@@ -306,7 +312,13 @@ impl Plan {
             environment,
             environment_removed: if is_own { REDIS_CREDENTIALS.to_vec() } else { Vec::new() },
             log: directory.logs().join(format!("{name}.log")),
+            ..Launch::default()
         }
+    }
+
+    /// Lines of `redis.conf` in place of the usual ones.
+    fn directives(&self) -> &[(String, String)] {
+        self.special.get(&Role::Redis).map_or(&[], |special| &special.directives)
     }
 
     fn token_file(&self) -> Option<(&'static str, OsString)> {

@@ -4,8 +4,9 @@
 //! started through `testbed guard`, so that it dies with testbed even where testbed is killed.
 
 use super::log_file;
+use super::special::Special;
 use rustix::process::{Pid, Signal};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub struct Launch {
     pub environment: Vec<(&'static str, OsString)>,
     /// Inherited variables to leave out.
     pub environment_removed: Vec<&'static str>,
+    /// What is special about parts of its role.
+    pub special: Special,
     /// File for both of its output streams.
     pub log: PathBuf,
 }
@@ -60,20 +63,18 @@ impl Process {
     /// Where the log cannot be written or the program cannot be started.
     pub fn start(launch: &Launch, guard: Option<&Path>) -> io::Result<Self> {
         let log = log_file::begin(&launch.log)?;
-        let mut command = match guard {
-            Some(guard) => {
-                let mut command = Command::new(guard);
-                command.arg("guard").arg(format!("--parent={}", std::process::id())).arg("--");
-                command.arg(&launch.program);
-                command
-            }
-            None => Command::new(&launch.program),
-        };
+        let program =
+            launch.special.runner.iter().map(OsString::as_os_str).chain([launch.program.as_os_str()]);
+        let mut command = command(program, guard, launch)?;
         command.args(&launch.arguments);
+        if launch.special.is_isolated {
+            command.env_clear();
+        }
         for name in &launch.environment_removed {
             command.env_remove(name);
         }
         command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(launch.special.settings.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.process_group(0).kill_on_drop(true).spawn()?;
         let pid = child.id().ok_or_else(|| io::Error::other("a new process has no id"))?;
@@ -150,6 +151,27 @@ impl Process {
     }
 }
 
+/// The command that becomes `program`, a program with its first arguments, by way of the guard where there is one.
+fn command<'a>(
+    mut program: impl Iterator<Item = &'a OsStr>,
+    guard: Option<&Path>,
+    launch: &Launch,
+) -> io::Result<Command> {
+    let Some(guard) = guard else {
+        if launch.special.processors.is_some() {
+            return Err(io::Error::other("processors are set by the guard, and there is none"));
+        }
+        let mut command = Command::new(program.next().unwrap_or_default());
+        command.args(program);
+        return Ok(command);
+    };
+    let mut command = Command::new(guard);
+    command.arg("guard").arg(format!("--parent={}", std::process::id()));
+    command.args(launch.special.processors.iter().map(|processors| format!("--processors={processors}")));
+    command.arg("--").args(program);
+    Ok(command)
+}
+
 /// Sends a signal to a process group. One that is gone is no error: that is what signals here are for.
 pub fn signal_group(pid: u32, signal: Signal) {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
@@ -184,6 +206,7 @@ mod tests {
             environment: vec![("MARK", "seen".into())],
             environment_removed: vec!["HOME"],
             log: directory.join("part.log"),
+            ..Launch::default()
         };
         Process::start(&launch, None).unwrap()
     }

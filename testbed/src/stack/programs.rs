@@ -65,7 +65,7 @@ impl fmt::Display for ProgramsMissing {
 }
 
 /// The program `name` in the directory `beside`, else in `search_path`.
-pub(super) fn locate(name: &str, beside: &Path, search_path: Option<&OsStr>) -> Option<PathBuf> {
+pub(crate) fn locate(name: &str, beside: &Path, search_path: Option<&OsStr>) -> Option<PathBuf> {
     let in_path = search_path.map(std::env::split_paths).into_iter().flatten();
     std::iter::once(beside.to_owned())
         .chain(in_path)

@@ -23,7 +23,7 @@ pub enum RedisServerError {
     /// Neither Redis nor Valkey is installed.
     #[error(
         "there is no redis-server or valkey-server in PATH: install one with `sudo apt-get install redis-server`, \
-         name one with --redis-server, or use a running one with --redis-url"
+         or name one with --redis-server"
     )]
     Missing,
     /// The given program cannot be started.
@@ -44,8 +44,8 @@ pub enum RedisServerError {
     },
     /// It is too old.
     #[error(
-        "{} has version {found}, at least {MAJOR_VERSION_MIN}.0 is needed: install a newer one, name it with \
-         --redis-server, or use a running one with --redis-url", program.display()
+        "{} has version {found}, at least {MAJOR_VERSION_MIN}.0 is needed: install a newer one, or name it with \
+         --redis-server", program.display()
     )]
     TooOld {
         /// The program.
@@ -117,20 +117,21 @@ fn parse_version(said: &str) -> Option<(String, String)> {
     known.then(|| (product, version.to_owned()))
 }
 
-/// Writes the server's configuration and makes its data directory; gives its arguments.
+/// Writes the server's configuration, `directives` in place of the usual ones, and makes its data directory; gives its
+/// arguments.
 ///
 /// # Errors
 /// Where the files cannot be written.
-pub fn configure(directory: &Path, port: u16) -> io::Result<Vec<OsString>> {
+pub fn configure(directory: &Path, port: u16, directives: &[(String, String)]) -> io::Result<Vec<OsString>> {
     fs::create_dir_all(directory)?;
     let file = directory.join("redis.conf");
-    fs::write(&file, configuration(directory, port))?;
+    fs::write(&file, configuration(directory, port, directives))?;
     Ok(vec![file.into()])
 }
 
 /// Appends are forced to disk once a second: a crash of the machine can lose that second, a crash of the server
 /// loses nothing. Nothing may be evicted, since every key is data. Snapshots would only repeat the file.
-fn configuration(directory: &Path, port: u16) -> String {
+fn configuration(directory: &Path, port: u16, directives: &[(String, String)]) -> String {
     let mut text = String::new();
     let settings = [
         ("bind", "127.0.0.1".to_owned()),
@@ -142,7 +143,10 @@ fn configuration(directory: &Path, port: u16) -> String {
         ("save", "\"\"".to_owned()),
         ("maxmemory-policy", "noeviction".to_owned()),
     ];
-    for (name, value) in settings {
+    let is_usual = |name: &str| directives.iter().all(|(directive, _)| directive != name);
+    let usual = settings.into_iter().filter(|(name, _)| is_usual(name));
+    let special = directives.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    for (name, value) in usual.chain(special) {
         // Writing to a String cannot fail.
         writeln!(text, "{name} {value}").unwrap_or_default();
     }
@@ -232,7 +236,7 @@ mod tests {
 
     #[test]
     fn configuration_keeps_every_write_and_quotes_the_directory() {
-        let text = configuration(Path::new("/a \"b\"\\c"), 6390);
+        let text = configuration(Path::new("/a \"b\"\\c"), 6390, &[]);
         for line in [
             "bind 127.0.0.1",
             "port 6390",
@@ -243,5 +247,13 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{line} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn directive_takes_the_place_of_the_usual_one() {
+        let directives = [("appendonly".into(), "no".into()), ("io-threads".into(), "2".into())];
+        let text = configuration(Path::new("/data"), 6390, &directives);
+        let of = |name: &str| text.lines().filter(|line| line.starts_with(name)).collect::<Vec<_>>();
+        assert_eq!((of("appendonly "), of("io-threads ")), (vec!["appendonly no"], vec!["io-threads 2"]));
     }
 }

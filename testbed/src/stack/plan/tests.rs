@@ -25,6 +25,7 @@ pub(in crate::stack) fn plan(programs: Programs, workers: usize) -> Plan {
         token: None,
         ready_timeout: Duration::from_secs(10),
         stop_timeout: Duration::from_secs(10),
+        special: BTreeMap::new(),
     }
 }
 
