@@ -4,6 +4,7 @@ pub mod apply;
 pub mod compose;
 pub mod confirm;
 pub mod connect;
+pub mod deployment;
 pub mod diff;
 pub mod follow;
 pub mod forward;

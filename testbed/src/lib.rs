@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod commands;
 pub mod console;
 pub mod doctor;
+pub mod experiment;
 pub mod http_client;
 pub mod images;
 pub mod interrupts;

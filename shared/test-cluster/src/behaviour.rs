@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub enum Behaviour {
     Evicted { message: String },
     /// Runs, then exits with 0: a Job.
     Completes { after: Duration },
+    /// Really runs this program of the workspace, or a Redis server, with the arguments, the settings and the volumes of its pod.
+    Executes(PathBuf),
 }
 
 /// Why an image cannot be pulled.

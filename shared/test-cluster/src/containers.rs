@@ -62,6 +62,8 @@ impl std::fmt::Display for PodName<'_> {
 pub(crate) fn steps(behaviour: &Behaviour, container: &Container, pod: &PodName<'_>) -> Vec<Step> {
     let mut steps = vec![waiting("ContainerCreating", None, Vec::new())];
     match behaviour {
+        // An execution has no steps that are known before.
+        Behaviour::Executes(_) => {}
         Behaviour::Runs | Behaviour::Evicted { .. } => steps.extend(running(container, Some(PACE))),
         Behaviour::ReadyAfter(delay) => steps.extend(running(container, Some(*delay))),
         Behaviour::NeverReady => steps.extend(running(container, None)),

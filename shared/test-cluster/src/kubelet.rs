@@ -1,7 +1,7 @@
 //! A stand-in for the kubelets of nodes that are made up: it registers them, keeps their leases, and moves the pods that
 //! the scheduler bound to them through their states. No container runs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::behaviour::{Script, Scripts};
 use crate::certificates::Purpose;
+use crate::execution::Executions;
 use crate::logs::{Logs, written_now};
 use crate::node::Node;
 use crate::pods::Pods;
@@ -35,6 +36,7 @@ const LEASE_EVERY: Duration = Duration::from_secs(10);
 pub struct Kubelet {
     scripts: Arc<Scripts>,
     logs: Arc<Logs>,
+    executions: Arc<Executions>,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -46,12 +48,19 @@ impl Kubelet {
     /// Where a node of that name exists.
     pub async fn start(cluster: &Cluster, nodes: Vec<Node>) -> Self {
         let (scripts, logs) = (Arc::<Scripts>::default(), Arc::<Logs>::default());
+        let executions = Arc::<Executions>::default();
         let stop = CancellationToken::new();
         let identity = cluster.authority().issue("kubelet", None, Purpose::Server);
         let acceptor = server::acceptor(&identity, &cluster.authority().certificate);
         let (ready, is_ready) = oneshot::channel();
         let kubeconfig = cluster.kubeconfig(ADMIN);
-        let work = Work { nodes, scripts: Arc::clone(&scripts), logs: Arc::clone(&logs), acceptor };
+        let work = Work {
+            nodes,
+            scripts: Arc::clone(&scripts),
+            logs: Arc::clone(&logs),
+            executions: Arc::clone(&executions),
+            acceptor,
+        };
         let token = stop.clone();
         // A runtime of its own: those of tests end with them.
         let thread = std::thread::spawn(move || {
@@ -65,7 +74,7 @@ impl Kubelet {
             });
         });
         is_ready.await.expect("the kubelet starts");
-        Self { scripts, logs, stop, thread: Some(thread) }
+        Self { scripts, logs, executions, stop, thread: Some(thread) }
     }
 
     /// Containers that are created from now on in this namespace, or in any if it is empty, with this name or with this in
@@ -81,6 +90,11 @@ impl Kubelet {
         self.logs.update(&key, |logs| {
             logs.current.get_or_insert_default().extend(written_now(&[line.to_owned()]))
         });
+    }
+
+    /// Process ids of the programs that are really executed, by their pods, also of those that have ended.
+    pub fn executed(&self) -> BTreeMap<String, u32> {
+        self.executions.pids()
     }
 
     /// The streams of logs that are open break after the first half of this line, which the container writes at this moment.
@@ -104,6 +118,7 @@ struct Work {
     nodes: Vec<Node>,
     scripts: Arc<Scripts>,
     logs: Arc<Logs>,
+    executions: Arc<Executions>,
     acceptor: TlsAcceptor,
 }
 
@@ -131,7 +146,8 @@ impl Work {
 
     async fn watch(&self, client: &Client) {
         let (scripts, logs) = (Arc::clone(&self.scripts), Arc::clone(&self.logs));
-        let shared = Arc::new(Pods { client: client.clone(), scripts, logs });
+        let executions = Arc::clone(&self.executions);
+        let shared = Arc::new(Pods { client: client.clone(), scripts, logs, executions });
         let config = watcher::Config::default().fields("spec.nodeName!=");
         let mut events = watcher::watcher(Api::<Pod>::all(client.clone()), config).boxed();
         let mut tasks = JoinSet::new();
@@ -152,12 +168,12 @@ impl Work {
             let Some(node) = self.node_of(&pod) else { continue };
             let uid = pod.uid().unwrap_or_default();
             if gone || pod.metadata.deletion_timestamp.is_some() {
-                if let Some(task) = running.remove(&uid) {
+                let task = running.remove(&uid);
+                if !gone && finishing.insert(uid) {
+                    tasks.spawn(Arc::clone(&shared).finish(pod, task));
+                } else if let Some(task) = task {
                     task.abort();
                     self.logs.forget(&pod.namespace().unwrap_or_default(), &pod.name_any());
-                }
-                if !gone && finishing.insert(uid) {
-                    tasks.spawn(Arc::clone(&shared).finish(pod));
                 }
             } else if !running.contains_key(&uid) && !is_over(&pod) {
                 count += 1;

@@ -4,6 +4,7 @@
 mod behaviour;
 mod certificates;
 mod containers;
+mod execution;
 mod image;
 mod kubelet;
 mod logs;

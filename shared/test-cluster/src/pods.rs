@@ -9,10 +9,12 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::behaviour::{Behaviour, Script, Scripts};
 use crate::containers::{self, PodName, State, Step};
+use crate::execution::Executions;
 use crate::logs::{Key, Logs, written_now};
 use crate::status::{self, ContainerView, Place, Transitions};
 
@@ -24,6 +26,7 @@ pub(crate) struct Pods {
     pub(crate) client: Client,
     pub(crate) scripts: Arc<Scripts>,
     pub(crate) logs: Arc<Logs>,
+    pub(crate) executions: Arc<Executions>,
 }
 
 /// A container with what it does.
@@ -54,6 +57,9 @@ impl Pods {
         let start_time = now();
         let always_restarts = restart_policy == "Always";
         let place = Place { host_ip: &host_ip, pod_ip: &pod_ip, start_time: &start_time, always_restarts };
+        if let Some(Behaviour::Executes(program)) = actors.first().map(|actor| &actor.script.behaviour) {
+            return self.execute(&pod, program, &place).await;
+        }
         let mut transitions = Transitions::new();
 
         let started = Instant::now();
@@ -84,9 +90,20 @@ impl Pods {
         Ok(())
     }
 
-    /// Ends a pod that was asked to go: the API keeps it until its kubelet says that it is gone.
-    pub(crate) async fn finish(self: Arc<Self>, pod: Pod) -> Result<(), kube::Error> {
+    /// Ends a pod that was asked to go, which `running` is moving: its program has the time that the pod says. The API keeps it
+    /// until its kubelet says that it is gone.
+    pub(crate) async fn finish(
+        self: Arc<Self>,
+        pod: Pod,
+        running: Option<AbortHandle>,
+    ) -> Result<(), kube::Error> {
         let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+        let grace_s = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
+        self.executions.end(&name, Duration::from_secs(u64::try_from(grace_s).unwrap_or(0))).await;
+        if let Some(running) = running {
+            running.abort();
+        }
+        self.logs.forget(&namespace, &name);
         let preconditions = Some(Preconditions { uid: pod.uid(), resource_version: None });
         let parameters =
             DeleteParams { grace_period_seconds: Some(0), preconditions, ..DeleteParams::default() };
@@ -117,7 +134,12 @@ impl Pods {
         });
     }
 
-    async fn patch(&self, namespace: &str, name: &str, patch: serde_json::Value) -> Result<(), kube::Error> {
+    pub(crate) async fn patch(
+        &self,
+        namespace: &str,
+        name: &str,
+        patch: serde_json::Value,
+    ) -> Result<(), kube::Error> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         pods.patch_status(name, &PatchParams::default(), &Patch::Strategic(patch)).await.map(drop)
     }
@@ -200,7 +222,7 @@ fn timeline(actors: &[Actor]) -> Vec<(Duration, usize, Step)> {
     timeline
 }
 
-fn now() -> String {
+pub(crate) fn now() -> String {
     // Seconds are what kubelet writes.
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -13,4 +13,4 @@ pub use breakable_link::BreakableLink;
 pub use collector::{Collector, ReceivedLink, ReceivedSpan};
 pub use redis_server::{RedisOptions, RedisServer, redis_args, server_programs};
 pub use running::{Running, ServiceProcess};
-pub use wait::{eventually, free_port};
+pub use wait::{eventually, eventually_within, free_port};

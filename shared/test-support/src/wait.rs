@@ -17,7 +17,16 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// # Panics
 /// After 30 s, naming what did not happen.
-pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, condition: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_within(DEADLINE, what, condition).await
+}
+
+/// As [`eventually`], for what takes long by itself.
+pub async fn eventually_within<T>(
+    deadline: Duration,
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let started = Instant::now();
     let mut ticks = interval(Duration::from_millis(5));
     loop {
@@ -25,7 +34,7 @@ pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Optio
         if let Some(value) = condition().await {
             return value;
         }
-        assert!(started.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
+        assert!(started.elapsed() < deadline, "not within {deadline:?}: {what}");
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Plan {
     pub pruned: Vec<ObjectKey>,
     /// Whether the namespace is still to be created, so that the server cannot check what goes into it.
     pub is_new_namespace: bool,
+    /// Whether the next run of an experiment may take it away.
+    pub is_of_experiment: bool,
 }
 
 impl Plan {
@@ -69,7 +71,7 @@ impl Plan {
         let namespace = earlier.iter().flat_map(|earlier| &earlier.objects);
         let namespace = namespace.filter(|key| key.is_own_namespace() && !objects.contains(key)).cloned();
         objects.extend(namespace.collect::<Vec<_>>());
-        Inventory { objects, revision: revision.to_owned() }
+        Inventory { objects, revision: revision.to_owned(), is_of_experiment: self.is_of_experiment }
     }
 }
 

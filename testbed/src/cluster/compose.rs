@@ -42,6 +42,8 @@ pub enum ComposeError {
     Placeholder { object: String, text: String },
     #[error("there is no {what} {wanted:?} to change: {}", listed(.known))]
     NothingToChange { what: &'static str, wanted: String, known: Vec<String> },
+    #[error("{name} cannot be set: {reason}")]
+    Key { name: String, reason: String },
     #[error("{name} cannot be {value:?}: say a whole number")]
     Unusable { name: String, value: String },
     #[error("cannot write the kustomization: {0}")]
@@ -57,6 +59,7 @@ impl ComposeError {
             Self::Unknown { .. }
                 | Self::SeveralPinned { .. }
                 | Self::NothingToChange { .. }
+                | Self::Key { .. }
                 | Self::Unusable { .. }
         )
     }

@@ -33,6 +33,7 @@ pub(crate) const PORT_NAMES: [&str; 2] = ["http", "redis"];
 pub struct Forward {
     service: String,
     listener: TcpListener,
+    is_silent: bool,
 }
 
 impl Forward {
@@ -49,7 +50,13 @@ impl Forward {
             };
             anyhow::anyhow!("cannot listen on port {port} for {service}: {reason}: say --port {service}=PORT")
         })?;
-        Ok(Self { service: service.to_owned(), listener })
+        Ok(Self { service: service.to_owned(), listener, is_silent: false })
+    }
+
+    /// Does not say which pods it leads to.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        Self { is_silent: true, ..self }
     }
 
     /// Where it listens.
@@ -63,7 +70,7 @@ impl Forward {
     /// Takes connections, each to a pod that is ready at that moment, until it is dropped.
     pub async fn serve(self, cluster: Cluster) {
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let last_pod = Arc::new(Mutex::new(None));
+        let (last_pod, is_silent) = (Arc::new(Mutex::new(None)), self.is_silent);
         loop {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let connection = match self.listener.accept().await {
@@ -76,7 +83,8 @@ impl Forward {
             };
             let (cluster, service, last_pod) = (cluster.clone(), self.service.clone(), Arc::clone(&last_pod));
             tokio::spawn(async move {
-                if let Err(error) = carry(&cluster, &service, connection, &last_pod).await {
+                let last_pod = (!is_silent).then_some(&*last_pod);
+                if let Err(error) = carry(&cluster, &service, connection, last_pod).await {
                     complain(&format!("{service}: {error}"));
                 }
                 drop(permit);
@@ -90,7 +98,7 @@ async fn carry(
     cluster: &Cluster,
     service: &str,
     mut connection: TcpStream,
-    last_pod: &Mutex<Option<String>>,
+    last_pod: Option<&Mutex<Option<String>>>,
 ) -> anyhow::Result<()> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), NAMESPACE);
     let deadline = Instant::now() + POD_TIMEOUT;
@@ -112,7 +120,9 @@ async fn carry(
                 continue;
             }
         };
-        tell(service, &name, last_pod);
+        if let Some(last_pod) = last_pod {
+            tell(service, &name, last_pod);
+        }
         let refusal = forwarder.take_error(port);
         let Some(mut stream) = forwarder.take_stream(port) else { return Ok(()) };
         // Either side may end it at any moment: that is how connections end.

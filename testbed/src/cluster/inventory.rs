@@ -25,6 +25,9 @@ pub struct Inventory {
     /// The images, in words.
     #[serde(default)]
     pub revision: String,
+    /// Whether a run of an experiment has put it there, and nobody misses it: the next one takes it away.
+    #[serde(default)]
+    pub is_of_experiment: bool,
 }
 
 impl Inventory {
@@ -140,7 +143,11 @@ mod tests {
 
     #[test]
     fn inventory_survives_being_written() {
-        let inventory = Inventory { objects: vec![key("autoscaling/v2", "a")], revision: "abc".into() };
+        let inventory = Inventory {
+            objects: vec![key("autoscaling/v2", "a")],
+            revision: "abc".into(),
+            is_of_experiment: true,
+        };
         let text = serde_json::to_string(&inventory).unwrap();
         assert_eq!(serde_json::from_str::<Inventory>(&text).unwrap(), inventory);
     }

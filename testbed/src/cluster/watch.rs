@@ -52,8 +52,32 @@ pub async fn wait(
     timeout: Duration,
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Outcome> {
+    let interrupted = async || interrupts.next().await;
+    follow(cluster, kinds, workloads, timeout, Display::new(), interrupted).await
+}
+
+/// The same, without showing anything, until the future is dropped.
+///
+/// # Errors
+/// As [`wait`].
+pub async fn wait_silently(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    workloads: &[ObjectKey],
+    timeout: Duration,
+) -> anyhow::Result<Outcome> {
+    follow(cluster, kinds, workloads, timeout, Display::silent(), std::future::pending).await
+}
+
+async fn follow(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    workloads: &[ObjectKey],
+    timeout: Duration,
+    mut display: Display,
+    mut interrupted: impl AsyncFnMut(),
+) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let mut display = Display::new();
     let mut collector = Collector::default();
     let mut newest = Snapshot::default();
     let mut silent_since: Option<Instant> = None;
@@ -62,7 +86,7 @@ pub async fn wait(
         let look = tokio::time::timeout(LOOK_TIMEOUT, collector.look(cluster, kinds, workloads));
         let snapshot = tokio::select! {
             snapshot = look => snapshot.unwrap_or_else(|_| Err(unanswered(cluster))),
-            () = interrupts.next() => return Ok(Outcome::Interrupted),
+            () = interrupted() => return Ok(Outcome::Interrupted),
         };
         match snapshot {
             Err(error) => {
@@ -97,7 +121,7 @@ pub async fn wait(
         }
         tokio::select! {
             () = sleep(LOOK_INTERVAL) => {}
-            () = interrupts.next() => return Ok(Outcome::Interrupted),
+            () = interrupted() => return Ok(Outcome::Interrupted),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `testbed undeploy`: takes out of a cluster what `testbed deploy` has put there, and nothing else.
 
-use crate::cluster::connect::{Cluster, ConnectionArgs, connect};
-use crate::cluster::inventory::{self, Inventory};
+use crate::cluster::connect::{ConnectionArgs, connect};
+use crate::cluster::deployment::{self, NamespaceEnd};
+use crate::cluster::inventory;
 use crate::cluster::kinds::Kinds;
 use crate::cluster::objects::ObjectKey;
 use crate::cluster::prune::{self, Stuck};
@@ -80,26 +81,9 @@ async fn undeploy(args: &UndeployArgs) -> anyhow::Result<ExitCode> {
     let stuck = if args.force { Stuck::Force } else { Stuck::Tell };
     prune::delete(&cluster, &kinds, &objects, stuck).await?;
     say(&format!("{} objects are gone", objects.len()));
-    let why = why_namespace_stays(&cluster, &inventory).await;
-    if let Some(why) = why {
-        inventory::delete(&cluster).await?;
-        say(&format!("the namespace {NAMESPACE} {why}"));
-    } else {
-        // The inventory goes with it: as long as the namespace is there, it can be tried again.
-        prune::delete_namespace(&cluster, NAMESPACE).await?;
-        say(&format!("the namespace {NAMESPACE} is gone"));
+    match deployment::leave_namespace(&cluster, &inventory).await? {
+        NamespaceEnd::Stays(why) => say(&format!("the namespace {NAMESPACE} {why}")),
+        NamespaceEnd::Gone => say(&format!("the namespace {NAMESPACE} is gone")),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// None where the namespace is ours, and nothing of others is in it.
-async fn why_namespace_stays(cluster: &Cluster, inventory: &Inventory) -> Option<String> {
-    if !inventory.has_namespace() {
-        return Some("was there before, and stays".to_owned());
-    }
-    match prune::others_in_namespace(cluster).await {
-        Ok(others) if others.is_empty() => None,
-        Ok(others) => Some(format!("stays, others have put something there: {}", others.join(", "))),
-        Err(error) => Some(format!("stays, as nobody knows whether it is empty: {error}")),
-    }
 }

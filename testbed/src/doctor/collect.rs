@@ -21,7 +21,8 @@ use std::path::PathBuf;
 
 pub use cluster::ClusterSource;
 pub use images::registry_of;
-pub use probing::{ProbeSource, Probed, probe, skip};
+
+pub use probing::{ProbeSource, Probed, SCRATCH, look, probe, skip, sweep};
 
 /// Where facts come from.
 #[derive(Debug)]

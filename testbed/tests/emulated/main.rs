@@ -11,6 +11,7 @@
 
 mod command;
 mod demo;
+mod experiment;
 mod page_sizes;
 mod pipeline;
 mod processors;

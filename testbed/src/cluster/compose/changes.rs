@@ -2,6 +2,8 @@
 
 use super::ComposeError;
 use crate::cluster::objects::Object;
+use experiment::known::check_variable;
+use experiment::plan::Service;
 use serde_json::{Value, json};
 use std::str::FromStr;
 
@@ -92,6 +94,7 @@ pub(super) fn to_yaml(
     let mut generated = Vec::new();
     for setting in settings {
         require_config_map(&setting.config_map, objects)?;
+        require_key(setting)?;
         if (setting.config_map.as_str(), setting.key.as_str()) == SHARDS {
             patches.push(of_shards(&setting.value)?);
         }
@@ -146,6 +149,15 @@ fn require_config_map(name: &str, objects: &[Object]) -> Result<(), ComposeError
     Err(ComposeError::NothingToChange { what: "ConfigMap", wanted: name.to_owned(), known })
 }
 
+/// A key that no program reads would change nothing, in silence. Of a ConfigMap that several programs read, or that is somebody's
+/// own, nobody knows the keys.
+fn require_key(setting: &Setting) -> Result<(), ComposeError> {
+    let Setting { config_map, key, value } = setting;
+    let service = Service::ALL.into_iter().find(|service| service.name() == config_map);
+    let checked = service.map_or(Ok(()), |service| check_variable(service, key, value));
+    checked.map_err(|reason| ComposeError::Key { name: format!("{config_map}.{key}"), reason })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +191,26 @@ mod tests {
         let pins = ["query=clus1".parse().unwrap()];
         let error = to_yaml(&[], &pins, &objects()).unwrap_err().to_string();
         assert_eq!(error, "there is no workload \"query\" to change: there are query-api");
+    }
+
+    #[test]
+    fn key_that_no_service_reads_is_refused_with_the_nearest() {
+        let objects = parse(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: query-api-8k6kbkcgbm}\n---\n\
+             apiVersion: v1\nkind: ConfigMap\nmetadata: {name: testbed-8k6kbkcgbm}\n",
+        )
+        .unwrap();
+        let refusal = |text: &str| to_yaml(&[text.parse().unwrap()], &[], &objects).unwrap_err();
+        let error = refusal("query-api.READRES=2");
+        assert_eq!(
+            error.to_string(),
+            "query-api.READRES cannot be set: query-api does not know READRES: did you mean \"READERS\"?"
+        );
+        assert!(error.is_bad_argument());
+        assert!(refusal("query-api.READERS=few").to_string().contains("a whole number"));
+        for text in ["query-api.READERS=2", "testbed.ANYTHING=2"] {
+            to_yaml(&[text.parse().unwrap()], &[], &objects).unwrap();
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ const GAP: &str = "  ";
 /// Where the state goes, and what it looked like last.
 #[derive(Debug)]
 pub(super) struct Display {
+    is_silent: bool,
     is_terminal: bool,
     /// Lines of the table that stands on the terminal.
     drawn: u16,
@@ -34,10 +35,18 @@ pub(super) struct Display {
 
 impl Display {
     pub(super) fn new() -> Self {
-        Self { is_terminal: stdout().is_terminal(), drawn: 0, said: BTreeMap::new() }
+        Self { is_silent: false, is_terminal: stdout().is_terminal(), drawn: 0, said: BTreeMap::new() }
+    }
+
+    /// Shows nothing.
+    pub(super) fn silent() -> Self {
+        Self { is_silent: true, is_terminal: false, drawn: 0, said: BTreeMap::new() }
     }
 
     pub(super) fn show(&mut self, snapshot: &Snapshot, elapsed: Duration) {
+        if self.is_silent {
+            return;
+        }
         if self.is_terminal {
             self.draw(snapshot, &snapshot.faults(), elapsed);
             return;

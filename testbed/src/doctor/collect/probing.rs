@@ -7,7 +7,7 @@ mod place;
 mod pod;
 
 use super::Sources;
-use super::cluster::{ClusterSource, said};
+use super::cluster::{COMPONENT, ClusterSource, DOCTOR, said};
 use crate::doctor::facts::{Collected, Facts, NodeFacts, PullFacts};
 use crate::interrupts::Interrupts;
 use futures_util::future::join_all;
@@ -66,12 +66,58 @@ pub async fn probe(
     let mut targets = destinations::of_manifests(facts, &place);
     targets.extend(wanted.targets.iter().cloned());
     progress("starting a pod on each node to look at it");
-    let order = Order { image, targets };
+    let reach = targets
+        .iter()
+        .flat_map(|target| ["--reach".to_owned(), format!("{}={}", target.name, target.address)]);
+    let order = Order { image, arguments: reach.collect(), is_pulled: true };
     let is_interrupted = on_all_nodes(source, &place, &order, facts, interrupts).await;
     progress("deleting the pods again");
-    let mut left = delete_pods(source, &place).await;
+    let mut left = delete_pods(source, &place.namespace, &place.selector()).await;
     left.extend(place.leave(source).await);
     Probed { is_interrupted, left }
+}
+
+/// Where a probe can try the storage that its node gives to pods.
+pub const SCRATCH: &str = pod::SCRATCH;
+
+/// Runs the probe of the simulator's `image` with these arguments on these nodes, at the same time, and leaves nothing behind.
+///
+/// # Errors
+/// The first node on which it did not run, and what could not be deleted.
+pub async fn look(
+    source: &ClusterSource,
+    image: &str,
+    arguments: &[&str],
+    nodes: &[String],
+) -> anyhow::Result<Vec<ProbeFacts>> {
+    let place = Place::find(source).await.map_err(anyhow::Error::msg)?;
+    let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let order = Order { image: image.to_owned(), arguments, is_pulled: false };
+    let api: Api<Pod> = Api::namespaced(source.cluster.client.clone(), &place.namespace);
+    let started = join_all(nodes.iter().map(|node| pod::start(&api, &place, &order, node))).await;
+    let ends = join_all(started.into_iter().map(|started| pod::wait(&api, started))).await;
+    let mut left = delete_pods(source, &place.namespace, &place.selector()).await;
+    left.extend(place.leave(source).await);
+    anyhow::ensure!(left.is_empty(), "{}", left.join("; "));
+    let looked = nodes.iter().zip(ends).map(|(node, end)| {
+        let reason = |reason: String| anyhow::anyhow!("cannot look at the node {node}: {reason}");
+        match told(&order, end) {
+            (Collected::Known(PullFacts { error: Some(error), .. }), _) => Err(reason(error)),
+            (_, Collected::Known(facts)) => Ok(facts),
+            (_, Collected::Missing(missing)) => Err(reason(missing)),
+        }
+    });
+    looked.collect()
+}
+
+/// Deletes what a [`look`] has left in the namespace that was dropped before its end.
+///
+/// # Errors
+/// What could not be deleted.
+pub async fn sweep(source: &ClusterSource) -> anyhow::Result<()> {
+    let left = delete_pods(source, &source.namespace, &format!("{COMPONENT}={DOCTOR}")).await;
+    anyhow::ensure!(left.is_empty(), "{}", left.join("; "));
+    Ok(())
 }
 
 /// Tells of every node why it was not probed.
@@ -142,10 +188,10 @@ fn printed(log: &str) -> Collected<ProbeFacts> {
     )
 }
 
-/// Those of this run, by their label. Gives what to do where it fails.
-async fn delete_pods(source: &ClusterSource, place: &Place) -> Vec<String> {
-    let api: Api<Pod> = Api::namespaced(source.cluster.client.clone(), &place.namespace);
-    let selected = kube::api::ListParams::default().labels(&place.selector());
+/// Those with a label. Gives what to do where it fails.
+async fn delete_pods(source: &ClusterSource, namespace: &str, selector: &str) -> Vec<String> {
+    let api: Api<Pod> = Api::namespaced(source.cluster.client.clone(), namespace);
+    let selected = kube::api::ListParams::default().labels(selector);
     let parameters = DeleteParams::default().grace_period(0);
     let delete = async {
         let pods = api.list_metadata(&selected).await?;
@@ -161,8 +207,7 @@ async fn delete_pods(source: &ClusterSource, place: &Place) -> Vec<String> {
         Ok(Err(error)) => said(&error),
         Err(_) => "the API server does not answer".to_owned(),
     };
-    let command =
-        format!("kubectl delete pods --namespace {} --selector {}", place.namespace, place.selector());
+    let command = format!("kubectl delete pods --namespace {namespace} --selector {selector}");
     vec![format!("the pods that looked at nodes cannot be deleted: {error}: run `{command}`")]
 }
 

@@ -5,7 +5,6 @@ use super::place::Place;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{LogParams, PostParams};
-use node_facts::Target;
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -23,11 +22,17 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const PULL_FAILURES: [&str; 4] =
     ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"];
 
+/// A directory of the pod in which files can be written, on the storage that the node gives to pods.
+pub(super) const SCRATCH: &str = "/scratch";
+
 /// What all pods run.
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) image: String,
-    pub(super) targets: Vec<Target>,
+    /// After `probe`.
+    pub(super) arguments: Vec<String>,
+    /// Also where the node has kept the image: that it can be pulled is what is asked.
+    pub(super) is_pulled: bool,
 }
 
 /// What became of one pod.
@@ -113,11 +118,8 @@ fn innermost(message: &str) -> &str {
 
 /// As restricted pod security wants it, on this node whatever its taints, and ended by itself.
 fn pod(place: &Place, order: &Order, node: &str) -> serde_json::Value {
-    let reach = order
-        .targets
-        .iter()
-        .flat_map(|target| ["--reach".to_owned(), format!("{}={}", target.name, target.address)]);
-    let arguments: Vec<String> = std::iter::once("probe".to_owned()).chain(reach).collect();
+    let arguments: Vec<&str> =
+        std::iter::once("probe").chain(order.arguments.iter().map(String::as_str)).collect();
     let on_node = json!({"key": "metadata.name", "operator": "In", "values": [node]});
     json!({
         "apiVersion": "v1",
@@ -141,8 +143,7 @@ fn pod(place: &Place, order: &Order, node: &str) -> serde_json::Value {
             "containers": [{
                 "name": "probe",
                 "image": order.image,
-                // Also where the node has kept it: that it can be pulled is what is asked.
-                "imagePullPolicy": "Always",
+                "imagePullPolicy": if order.is_pulled { "Always" } else { "IfNotPresent" },
                 "args": arguments,
                 "resources": {
                     "requests": {"cpu": "10m", "memory": "16Mi"},
@@ -153,7 +154,9 @@ fn pod(place: &Place, order: &Order, node: &str) -> serde_json::Value {
                     "readOnlyRootFilesystem": true,
                     "capabilities": {"drop": ["ALL"]},
                 },
+                "volumeMounts": [{"name": "scratch", "mountPath": SCRATCH}],
             }],
+            "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1Mi"}}],
         },
     })
 }

@@ -1,0 +1,110 @@
+//! All that is known of a run at its end.
+
+use super::audit::AuditOutcome;
+use super::simulator_result::SimulatorResult;
+use super::workload::MEASURE;
+use experiment::environment::Environments;
+use experiment::record::{ClockFacts, Measured, ServiceFacts};
+use experiment::sample::Sample;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What a run left.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) run_id: String,
+    pub(super) result: SimulatorResult,
+    pub(super) samples: Vec<Sample>,
+    pub(super) environments: Environments,
+    /// What each service told of itself at the end of the load.
+    pub(super) statistics: BTreeMap<String, Value>,
+    pub(super) audit: AuditOutcome,
+    pub(super) services: Vec<ServiceFacts>,
+    /// The architecture that each of them should have.
+    pub(super) wanted: Vec<Option<String>>,
+    pub(super) deaths: Vec<String>,
+    pub(super) clocks: Vec<ClockFacts>,
+}
+
+/// What is measured, in seconds since the load began.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Window {
+    pub(super) from_s: f64,
+    pub(super) to_s: f64,
+}
+
+impl Outcome {
+    /// The measured phase, without what of it is before the steady part.
+    pub(super) fn window(&self, steady_from_s: Option<f64>) -> Window {
+        let (from_s, to_s) = self.result.measured_s();
+        Window { from_s: steady_from_s.map_or(from_s, |steady_s| from_s.max(steady_s)), to_s }
+    }
+
+    /// Refused of those sent in the measured phase.
+    pub(super) fn refused_share(&self) -> Option<(String, Measured)> {
+        let phase = self.result.phases.iter().find(|phase| phase.name == MEASURE)?;
+        let sent = phase.events.sent as f64;
+        let value = if sent > 0.0 { phase.events.refused as f64 / sent } else { 0.0 };
+        Some(("refused-share".into(), exact(value, sent)))
+    }
+}
+
+/// A number without an error of clocks.
+pub(super) fn exact(value: f64, samples: f64) -> Measured {
+    Measured { value, samples, clock_error: 0.0, negative: 0 }
+}
+
+/// The clocks of nodes before and after.
+pub(super) fn clocks(before: Vec<ClockFacts>, after: &[ClockFacts]) -> Vec<ClockFacts> {
+    let last = |node: &str| after.iter().find(|clock| clock.node == node).map(|clock| clock.after);
+    before
+        .into_iter()
+        .map(|clock| ClockFacts { after: last(&clock.node).unwrap_or(clock.after), ..clock })
+        .collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::simulator_result::SimulatorVerdict;
+    use super::*;
+    use experiment::record::AuditFacts;
+    use jiff::Timestamp;
+
+    fn service(name: &str) -> ServiceFacts {
+        ServiceFacts {
+            name: name.into(),
+            architecture: "amd64".into(),
+            is_emulated: false,
+            node: "a".into(),
+            version: "1.0".into(),
+            digest: None,
+            processors: None,
+            settings: BTreeMap::new(),
+            restarts: 0,
+        }
+    }
+
+    /// A run against which nothing speaks.
+    pub(in crate::experiment::run) fn outcome() -> Outcome {
+        let services = vec![service("ingest-api"), service("process-worker"), service("redis")];
+        Outcome {
+            run_id: "a-0001-1".into(),
+            result: SimulatorResult {
+                verdict: SimulatorVerdict { reasons: Vec::new() },
+                started_at: Timestamp::UNIX_EPOCH,
+                phases: Vec::new(),
+            },
+            samples: Vec::new(),
+            environments: Environments::default(),
+            statistics: BTreeMap::new(),
+            audit: AuditOutcome {
+                facts: AuditFacts { outcome: Some("pass".into()), ..AuditFacts::default() },
+                report: String::new(),
+            },
+            wanted: vec![Some("amd64".into()), Some("amd64".into()), None],
+            services,
+            deaths: Vec::new(),
+            clocks: Vec::new(),
+        }
+    }
+}
