@@ -103,6 +103,7 @@ mod tests {
             changes: vec![(a, Change::Added), (b, Change::Changed(vec![field])), (c, Change::Unchanged)],
             pruned,
             is_new_namespace: false,
+            is_of_experiment: false,
         });
         assert_eq!(
             shown,
