@@ -1,13 +1,16 @@
 //! The commands, one a file.
 
 pub mod audit;
+pub mod compare;
 pub mod demo;
 pub mod deploy;
 pub mod doctor;
+pub mod experiment;
 pub mod forward;
 pub mod guard;
 pub mod images;
 pub mod logs;
+pub mod report;
 pub mod trace;
 pub mod undeploy;
 pub mod up;
@@ -45,6 +48,12 @@ enum Command {
     Logs(logs::LogsArgs),
     /// Find out why a deployment does not, or will not, run as it should
     Doctor(Box<doctor::DoctorArgs>),
+    /// Carry out experiments: plans, campaigns, searches for a capacity, replications
+    Experiment(experiment::ExperimentArgs),
+    /// Make the report of an experiment from its bundle
+    Report(report::ReportArgs),
+    /// Say which claims of one bundle hold in another
+    Compare(compare::CompareArgs),
     #[command(hide = true)]
     Guard(guard::GuardArgs),
 }
@@ -68,6 +77,9 @@ impl Cli {
             Command::Forward(args) => block_on(forward::run(&args)),
             Command::Logs(args) => block_on(logs::run(&args)),
             Command::Doctor(args) => block_on(doctor::run(&args)),
+            Command::Experiment(args) => block_on(experiment::run(&args)),
+            Command::Report(args) => report::run(&args),
+            Command::Compare(args) => compare::run(&args),
         }
     }
 }

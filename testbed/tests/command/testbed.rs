@@ -74,6 +74,11 @@ impl Testbed {
         eventually("testbed ends", async || self.child.try_wait().unwrap()).await
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn try_end(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Waits until it has said something, on either stream.
     pub(crate) async fn says(&self, text: &str) {
         let said = async || (self.stdout() + &self.stderr()).contains(text).then_some(());

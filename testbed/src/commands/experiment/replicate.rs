@@ -1,0 +1,81 @@
+//! `testbed experiment replicate`: the plan of a bundle, carried out again, and what became of its claims or answers.
+
+use super::carry_out::{self, new_directory};
+use super::place::PlaceArgs;
+use super::source::{self, UnusablePlan, cells_with_traces};
+use crate::console::say;
+use crate::experiment::campaign::begin;
+use anyhow::Context as _;
+use clap::Args;
+use experiment::analysis::{Analysis, analyse};
+use experiment::bundle::{Bundle, CAPACITY_FILE, TRACES};
+use experiment::capacity::{self, Results, Searched};
+use experiment::compare;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `testbed experiment replicate`.
+#[derive(Debug, Args)]
+pub(super) struct ReplicateArgs {
+    /// The bundle: its directory or its archive
+    #[arg(value_name = "BUNDLE")]
+    bundle: PathBuf,
+    /// Directory of the new bundle [default: bundles/NAME-TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+pub(super) async fn run(args: &ReplicateArgs) -> anyhow::Result<ExitCode> {
+    let original = Bundle::open(&args.bundle)?;
+    let plan = &original.plan;
+    let is_search = plan.capacity.is_some();
+    source::check(plan, is_search).map_err(|message| UnusablePlan { path: args.bundle.clone(), message })?;
+    let answers = is_search.then(|| results(&original)).transpose()?;
+    let traces = original.directory().join(TRACES);
+    let mut place = args.place.prepare(&cells_with_traces(plan, &traces)?).await?;
+    let directory = new_directory(args.out.as_deref(), &plan.name);
+    let mut writer = begin(&directory, &original.source, plan, place.kind())?;
+    writer.take_traces(plan, &traces)?;
+    let code = if is_search {
+        carry_out::search(plan, &mut writer, Vec::new(), &mut place).await?
+    } else {
+        carry_out::campaign(plan, &mut writer, Vec::new(), false, &mut place).await?
+    };
+    if code != ExitCode::SUCCESS {
+        return Ok(code);
+    }
+    drop(writer);
+    let replica = Bundle::open(&directory)?;
+    match answers {
+        None => {
+            for claim in compare::held(&analysis(&original), &analysis(&replica)) {
+                say(&claim.sentence);
+            }
+        }
+        Some(answers) => {
+            let (first, second) = (original.records(), replica.records());
+            let original = Searched { results: &answers, records: &first };
+            let replica = Searched { results: &results(&replica)?, records: &second };
+            for answer in capacity::held(original, replica) {
+                say(&answer.to_string());
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn analysis(bundle: &Bundle) -> Analysis {
+    analyse(&bundle.plan, &bundle.order.cells, &bundle.records())
+}
+
+/// What the search of a bundle came to.
+fn results(bundle: &Bundle) -> anyhow::Result<Results> {
+    let path = bundle.directory().join(CAPACITY_FILE);
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!("cannot read {}: a search has it once it has ended or was interrupted", path.display())
+    })?;
+    serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))
+}
