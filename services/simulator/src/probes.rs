@@ -6,6 +6,7 @@ mod asking;
 mod choice;
 mod pacer;
 mod position;
+mod sleep;
 mod stages;
 mod tally;
 

@@ -9,11 +9,12 @@ use reqwest::{Client, StatusCode};
 use service::config::ConfigError;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Probe;
 use super::pacer::Pacer;
+use super::sleep::sleep;
 use super::stages::{self, Found};
 use super::tally::{Ended, Tallies};
 use crate::config::ProbesConfig;
@@ -32,8 +33,8 @@ const REQUESTS_PER_S_MIN: f64 = 100.0;
 /// The wait between two looks is this part of the time since the acceptance, so that the uncertainty is about this part of
 /// what is measured,
 const WAIT_SHARE: u32 = 4;
-/// but not shorter than the timer's step,
-const WAIT_MIN: Duration = Duration::from_millis(1);
+/// but not shorter than about an answer takes,
+const WAIT_MIN: Duration = Duration::from_micros(200);
 /// nor longer than this.
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
