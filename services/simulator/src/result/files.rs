@@ -54,6 +54,18 @@ pub(crate) const TALLY_LOGS: [Log<Tally>; 4] = [
     },
 ];
 
+/// The log of a histogram of a stage; a function would have to capture which.
+macro_rules! stage_log {
+    ($file:literal, $stage:ident, $figures:ident, $histogram:ident) => {
+        Log {
+            file: $file,
+            get: |tally| &tally.stages[Stage::$stage as usize].$histogram,
+            get_mut: |tally| &mut tally.stages[Stage::$stage as usize].$histogram,
+            summary: |figures| figures.probes.map(|probes| probes.stages.$figures.$histogram),
+        }
+    };
+}
+
 /// The logs of a run with probes: one interval for each phase. An event is never sent before its intended time.
 pub(crate) const PROBE_LOGS: [Log<ProbeTally>; 11] = [
     Log {
@@ -80,48 +92,13 @@ pub(crate) const PROBE_LOGS: [Log<ProbeTally>; 11] = [
         get_mut: |tally| &mut tally.work,
         summary: |figures| figures.probes.map(|probes| probes.work),
     },
-    Log {
-        file: "stage-send.hlog",
-        get: |tally| &tally.stages[Stage::Send as usize].distribution,
-        get_mut: |tally| &mut tally.stages[Stage::Send as usize].distribution,
-        summary: |figures| figures.probes.map(|probes| probes.stages.send.distribution),
-    },
-    Log {
-        file: "stage-accept.hlog",
-        get: |tally| &tally.stages[Stage::Accept as usize].distribution,
-        get_mut: |tally| &mut tally.stages[Stage::Accept as usize].distribution,
-        summary: |figures| figures.probes.map(|probes| probes.stages.accept.distribution),
-    },
-    Log {
-        file: "stage-accept-negative.hlog",
-        get: |tally| &tally.stages[Stage::Accept as usize].negative,
-        get_mut: |tally| &mut tally.stages[Stage::Accept as usize].negative,
-        summary: |figures| figures.probes.map(|probes| probes.stages.accept.negative),
-    },
-    Log {
-        file: "stage-process.hlog",
-        get: |tally| &tally.stages[Stage::Process as usize].distribution,
-        get_mut: |tally| &mut tally.stages[Stage::Process as usize].distribution,
-        summary: |figures| figures.probes.map(|probes| probes.stages.process.distribution),
-    },
-    Log {
-        file: "stage-process-negative.hlog",
-        get: |tally| &tally.stages[Stage::Process as usize].negative,
-        get_mut: |tally| &mut tally.stages[Stage::Process as usize].negative,
-        summary: |figures| figures.probes.map(|probes| probes.stages.process.negative),
-    },
-    Log {
-        file: "stage-publish.hlog",
-        get: |tally| &tally.stages[Stage::Publish as usize].distribution,
-        get_mut: |tally| &mut tally.stages[Stage::Publish as usize].distribution,
-        summary: |figures| figures.probes.map(|probes| probes.stages.publish.distribution),
-    },
-    Log {
-        file: "stage-publish-negative.hlog",
-        get: |tally| &tally.stages[Stage::Publish as usize].negative,
-        get_mut: |tally| &mut tally.stages[Stage::Publish as usize].negative,
-        summary: |figures| figures.probes.map(|probes| probes.stages.publish.negative),
-    },
+    stage_log!("stage-send.hlog", Send, send, distribution),
+    stage_log!("stage-accept.hlog", Accept, accept, distribution),
+    stage_log!("stage-accept-negative.hlog", Accept, accept, negative),
+    stage_log!("stage-process.hlog", Process, process, distribution),
+    stage_log!("stage-process-negative.hlog", Process, process, negative),
+    stage_log!("stage-publish.hlog", Publish, publish, distribution),
+    stage_log!("stage-publish-negative.hlog", Publish, publish, negative),
 ];
 
 /// Writes JSON piece by piece, and to the disk.
