@@ -1,6 +1,5 @@
 //! `testbed experiment`: from a plan to a bundle.
 
-mod capacity;
 mod carry_out;
 mod place;
 mod plan;
@@ -42,8 +41,8 @@ enum ExperimentCommand {
     Run(Box<run::RunArgs>),
     /// Go on with a bundle whose campaign was interrupted
     Resume(Box<resume::ResumeArgs>),
-    /// Find the highest rate that each cell of a plan sustains
-    Capacity(Box<capacity::CapacityArgs>),
+    /// Find the highest rate that each cell of a plan with [capacity] and [slos] sustains
+    Capacity(Box<run::RunArgs>),
     /// Carry the plan of a bundle out again, here, and say for each claim whether it held
     Replicate(Box<replicate::ReplicateArgs>),
     /// List all that a plan can set, in Markdown
@@ -59,9 +58,9 @@ enum ExperimentCommand {
 pub async fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
     let done = match &args.command {
         ExperimentCommand::Plan(args) => plan::run(args),
-        ExperimentCommand::Run(args) => run::run(args).await,
+        ExperimentCommand::Run(args) => run::run(args, false).await,
         ExperimentCommand::Resume(args) => resume::run(args).await,
-        ExperimentCommand::Capacity(args) => capacity::run(args).await,
+        ExperimentCommand::Capacity(args) => run::run(args, true).await,
         ExperimentCommand::Replicate(args) => replicate::run(args).await,
         ExperimentCommand::Settings => settings::run(),
         ExperimentCommand::Schema => schema::run(),

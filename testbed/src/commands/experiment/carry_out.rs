@@ -1,14 +1,15 @@
 //! What `run`, `resume`, `capacity` and `replicate` have in common: to carry out, to say how it goes, and to pack the bundle.
 
 use super::EXIT_INTERRUPTED;
-use super::place::Place;
+use super::place::{Place, PlaceArgs};
 use crate::console::{ProgressLine, say};
-use crate::experiment::campaign::{Campaign, Outcome};
+use crate::experiment::campaign::{Campaign, Outcome, begin};
 use crate::experiment::capacity::Searches;
 use crate::interrupts::Interrupts;
 use anyhow::Context as _;
+use clap::Args;
 use experiment::analysis::analyse;
-use experiment::bundle::{ARCHIVE_ENDING, Bundle, BundleWriter, End, pack};
+use experiment::bundle::{ARCHIVE_ENDING, Bundle, BundleWriter, End, TargetKind, pack};
 use experiment::plan::Plan;
 use experiment::record::RunRecord;
 use std::path::{Path, PathBuf};
@@ -18,10 +19,50 @@ use std::process::ExitCode;
 /// Where bundles go if nobody says.
 const BUNDLES: &str = "bundles";
 
-/// The directory of a new bundle.
-pub(super) fn new_directory(given: Option<&Path>, name: &str) -> PathBuf {
-    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    given.map_or_else(|| Path::new(BUNDLES).join(format!("{name}-{now}")), Path::to_owned)
+/// Where a new bundle goes, and where its runs are carried out.
+#[derive(Debug, Args)]
+pub(super) struct NewBundleArgs {
+    /// Directory of the new bundle [default: bundles/NAME-TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+impl NewBundleArgs {
+    /// Begins the bundle of a plan that was written as `text`, with the traces that are in `folder`.
+    ///
+    /// # Errors
+    /// As [`begin`] and [`BundleWriter::take_traces`].
+    pub(super) fn begin(
+        &self,
+        text: &str,
+        plan: &Plan,
+        folder: &Path,
+        target: TargetKind,
+    ) -> anyhow::Result<BundleWriter> {
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        let usual = || Path::new(BUNDLES).join(format!("{}-{now}", plan.name));
+        let writer = begin(&self.out.clone().unwrap_or_else(usual), text, plan, target)?;
+        writer.take_traces(plan, folder)?;
+        Ok(writer)
+    }
+}
+
+/// Carries out the campaign of a plan, or the search that it asks for.
+///
+/// # Errors
+/// As [`campaign`] and [`search`].
+pub(super) async fn from_the_start(
+    plan: &Plan,
+    writer: &mut BundleWriter,
+    place: &mut Place,
+) -> anyhow::Result<ExitCode> {
+    if plan.capacity.is_some() {
+        search(plan, writer, Vec::new(), place).await
+    } else {
+        campaign(plan, writer, Vec::new(), false, place).await
+    }
 }
 
 /// Carries out what is left of a campaign.

@@ -1,10 +1,8 @@
 //! `testbed experiment replicate`: the plan of a bundle, carried out again, and what became of its claims or answers.
 
-use super::carry_out::{self, new_directory};
-use super::place::PlaceArgs;
+use super::carry_out::{self, NewBundleArgs};
 use super::source::{self, UnusablePlan, cells_with_traces};
 use crate::console::say;
-use crate::experiment::campaign::begin;
 use anyhow::Context as _;
 use clap::Args;
 use experiment::analysis::{Analysis, analyse};
@@ -21,11 +19,8 @@ pub(super) struct ReplicateArgs {
     /// The bundle: its directory or its archive
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
-    /// Directory of the new bundle [default: bundles/NAME-TIME]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     #[command(flatten)]
-    place: PlaceArgs,
+    new: NewBundleArgs,
 }
 
 pub(super) async fn run(args: &ReplicateArgs) -> anyhow::Result<ExitCode> {
@@ -35,15 +30,10 @@ pub(super) async fn run(args: &ReplicateArgs) -> anyhow::Result<ExitCode> {
     source::check(plan, is_search).map_err(|message| UnusablePlan { path: args.bundle.clone(), message })?;
     let answers = is_search.then(|| results(&original)).transpose()?;
     let traces = original.directory().join(TRACES);
-    let mut place = args.place.prepare(&cells_with_traces(plan, &traces)?).await?;
-    let directory = new_directory(args.out.as_deref(), &plan.name);
-    let mut writer = begin(&directory, &original.source, plan, place.kind())?;
-    writer.take_traces(plan, &traces)?;
-    let code = if is_search {
-        carry_out::search(plan, &mut writer, Vec::new(), &mut place).await?
-    } else {
-        carry_out::campaign(plan, &mut writer, Vec::new(), false, &mut place).await?
-    };
+    let mut place = args.new.place.prepare(&cells_with_traces(plan, &traces)?).await?;
+    let mut writer = args.new.begin(&original.source, plan, &traces, place.kind())?;
+    let code = carry_out::from_the_start(plan, &mut writer, &mut place).await?;
+    let directory = writer.directory().to_owned();
     if code != ExitCode::SUCCESS {
         return Ok(code);
     }

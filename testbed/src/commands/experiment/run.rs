@@ -1,31 +1,26 @@
-//! `testbed experiment run`: a plan, carried out into a new bundle.
+//! `testbed experiment run` and `testbed experiment capacity`: a plan, carried out into a new bundle.
 
-use super::carry_out::{self, new_directory};
-use super::place::PlaceArgs;
+use super::carry_out::{self, NewBundleArgs};
 use super::source::{self, cells_with_traces};
-use crate::experiment::campaign::begin;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Arguments of `testbed experiment run`.
+/// Arguments of both commands.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// The plan: a file, a folder with experiment.toml or local.toml, or the name of a folder in experiments
     #[arg(value_name = "PLAN")]
     plan: PathBuf,
-    /// Directory of the new bundle [default: bundles/NAME-TIME]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     #[command(flatten)]
-    place: PlaceArgs,
+    bundle: NewBundleArgs,
 }
 
-pub(super) async fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let source = source::read(&args.plan, args.place.target, false)?;
-    let mut place = args.place.prepare(&cells_with_traces(&source.plan, &source.folder)?).await?;
-    let directory = new_directory(args.out.as_deref(), &source.plan.name);
-    let mut writer = begin(&directory, &source.text, &source.plan, place.kind())?;
-    writer.take_traces(&source.plan, &source.folder)?;
-    carry_out::campaign(&source.plan, &mut writer, Vec::new(), false, &mut place).await
+/// `is_search` where the highest rate of each cell is looked for, which the plan has to ask for.
+pub(super) async fn run(args: &RunArgs, is_search: bool) -> anyhow::Result<ExitCode> {
+    let place = &args.bundle.place;
+    let source = source::read(&args.plan, place.target, is_search)?;
+    let mut place = place.prepare(&cells_with_traces(&source.plan, &source.folder)?).await?;
+    let mut writer = args.bundle.begin(&source.text, &source.plan, &source.folder, place.kind())?;
+    carry_out::from_the_start(&source.plan, &mut writer, &mut place).await
 }
