@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,14 +16,14 @@ pub(crate) struct Stall {
 /// Stalls that go on until they are ended, or dropped. The process runs afterwards.
 pub(crate) struct Stalls {
     /// Its end ends the thread.
-    until: Sender<()>,
+    until: SyncSender<()>,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Stalls {
     pub(crate) fn begin(pid: u32, stall: Stall) -> anyhow::Result<Self> {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("no process has this id")?;
-        let (until, ended) = mpsc::channel();
+        let (until, ended) = mpsc::sync_channel(0);
         let stalling = move || {
             // A load begins soon after this. Half a period later no stall is where one of its phases ends, which would not get all
             // that was to be sent in it.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const WHOLE: &str = "VDD_IN";
 pub(super) struct Rails {
     joules: Arc<Mutex<BTreeMap<String, f64>>>,
     /// Its end ends the thread.
-    _running: Sender<()>,
+    _running: SyncSender<()>,
 }
 
 /// A rail.
@@ -41,7 +41,7 @@ impl Rails {
             return None;
         }
         let joules = Arc::new(Mutex::new(BTreeMap::new()));
-        let (running, ended) = mpsc::channel();
+        let (running, ended) = mpsc::sync_channel(0);
         let shared = Arc::clone(&joules);
         std::thread::spawn(move || {
             let mut last = Instant::now();
