@@ -21,7 +21,6 @@ use std::path::PathBuf;
 
 pub use cluster::ClusterSource;
 pub use images::registry_of;
-
 pub use probing::{ProbeSource, Probed, SCRATCH, look, probe, skip, sweep};
 
 /// Where facts come from.

@@ -75,7 +75,7 @@ pub struct TimingTable {
     /// Load after it. `2s` if not given.
     pub cool_down: Option<Located<Seconds>>,
     /// What a run takes beside its load, for estimates until there are runs: services start and stop, nodes are looked at,
-    /// events are audited. `4s` if not given, which one machine takes; pods take the better part of a minute.
+    /// events are audited. `4s` if not given, which one machine takes; starting pods takes longer.
     pub overhead: Option<Located<Seconds>>,
     /// Longest wait until everything accepted is queryable. `60s` if not given.
     pub drain_timeout: Option<Located<Seconds>>,

@@ -300,9 +300,13 @@ pub(super) mod tests {
                     ServiceSample { involuntary_switches: Some(involuntary_switches), ..Default::default() };
                 Sample { at_s, services: [("simulator".to_owned(), simulator)].into(), ..Sample::default() }
             };
-            displaced(&[Sample::default(), sample(1.0, 50), sample(11.0, 50 + switches)])
+            let samples = vec![Sample::default(), sample(1.0, 50), sample(11.0, 50 + switches)];
+            let looks = || vec![node()];
+            let environments =
+                Environments { idle: looks(), before: looks(), after: looks(), ..Environments::default() };
+            let all = gates(&Outcome { samples, environments, services: Vec::new(), ..outcome() });
+            all.into_iter().find(|gate| gate.name == "displaced").map(|gate| (gate.measured, gate.status))
         };
-        assert_eq!((of(0), of(2000)), (Some(0.0), Some(200.0)));
-        assert_eq!(gate("displaced", "a", 200.0, &DISPLACED).status, Status::Suspect);
+        assert_eq!((of(0), of(2000)), (Some((0.0, Status::Valid)), Some((200.0, Status::Suspect))));
     }
 }
