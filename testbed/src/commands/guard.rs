@@ -17,6 +17,9 @@ pub struct GuardArgs {
     /// Processors to be kept to, such as `0,2-3`.
     #[arg(long)]
     processors: Option<ProcessorSet>,
+    /// How much nicer than this process it is to others.
+    #[arg(long, default_value_t = 0)]
+    niceness: u8,
     /// The program to become, and its arguments.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
@@ -36,6 +39,10 @@ pub fn run(args: &GuardArgs) -> anyhow::Result<()> {
     );
     if let Some(processors) = &args.processors {
         processors.keep_to().with_context(|| format!("cannot keep to the processors {processors}"))?;
+    }
+    if args.niceness > 0 {
+        let niceness = rustix::process::nice(i32::from(args.niceness));
+        niceness.context("cannot leave the processor to others")?;
     }
     let (program, arguments) = args.command.split_first().context("no program given")?;
     let error = Command::new(program).args(arguments).exec();

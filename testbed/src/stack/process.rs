@@ -158,8 +158,8 @@ fn command<'a>(
     launch: &Launch,
 ) -> io::Result<Command> {
     let Some(guard) = guard else {
-        if launch.special.processors.is_some() {
-            return Err(io::Error::other("processors are set by the guard, and there is none"));
+        if launch.special.processors.is_some() || launch.special.niceness > 0 {
+            return Err(io::Error::other("processors and niceness are set by the guard, and there is none"));
         }
         let mut command = Command::new(program.next().unwrap_or_default());
         command.args(program);
@@ -168,7 +168,7 @@ fn command<'a>(
     let mut command = Command::new(guard);
     command.arg("guard").arg(format!("--parent={}", std::process::id()));
     command.args(launch.special.processors.iter().map(|processors| format!("--processors={processors}")));
-    command.arg("--").args(program);
+    command.arg(format!("--niceness={}", launch.special.niceness)).arg("--").args(program);
     Ok(command)
 }
 

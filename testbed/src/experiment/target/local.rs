@@ -20,7 +20,7 @@ use crate::stack::directory::Directory;
 use crate::stack::plan::{Addresses, Plan, RedisPlan, TelemetryPlan};
 use crate::stack::programs::Programs;
 use crate::stack::redis_server::RedisServer;
-use crate::stack::special::Special;
+use crate::stack::special::{NICENESS_MAX, Special};
 use crate::stack::{Role, Stack, ports};
 use anyhow::Context;
 use arms::{Arm, arms};
@@ -146,10 +146,16 @@ impl LocalTarget {
     ) -> BTreeMap<Role, Special> {
         let text = |set: &Option<ProcessorSet>| set.as_ref().map(ToString::to_string);
         let division = &self.division;
-        let mut special = BTreeMap::new();
-        for role in [Role::Simulator, Role::Collector] {
-            special.insert(role, Special { processors: text(&division.simulator), ..Special::default() });
-        }
+        let with_simulator = |niceness| Special {
+            processors: text(&division.simulator),
+            niceness,
+            ..Special::default()
+        };
+        let mut special = BTreeMap::from([
+            (Role::Simulator, with_simulator(0)),
+            // What it does can wait, and requests would be sent late.
+            (Role::Collector, with_simulator(NICENESS_MAX)),
+        ]);
         let directives = settings.redis.iter().map(|(name, value)| (name.clone(), value.clone()));
         let redis = Special {
             processors: text(&division.redis),
