@@ -209,7 +209,8 @@ pub struct CellChange {
 /// Compares what two bundles conclude.
 #[must_use]
 pub fn compare(first: &Report, second: &Report) -> Comparison {
-    let plan_differences = differences::plans(&first.plan, &second.plan);
+    let mut plan_differences = differences::plans(&first.plan, &second.plan);
+    plan_differences.extend(differences::traces(&first.traces, &second.traces));
     let claims = held(&first.analysis, &second.analysis);
     let answers = answers(first, second);
     Comparison {

@@ -17,6 +17,7 @@ use crate::capacity::Results;
 use crate::cell::Cell;
 use crate::plan::Plan;
 use crate::record::RunRecord;
+use std::collections::BTreeMap;
 
 pub use material::{Curve, MaterialError, RunMaterial, RunSeries};
 
@@ -29,6 +30,8 @@ pub struct Report {
     /// Every attempt.
     pub runs: Vec<RunMaterial>,
     pub analysis: Analysis,
+    /// As in [`Bundle::traces`].
+    pub(crate) traces: BTreeMap<String, String>,
     /// Of a search for a capacity.
     pub(crate) capacity: Option<Results>,
     /// Attempts that left no record, and why.
@@ -59,6 +62,7 @@ impl Report {
         report.analysis.notes.extend(journal::notes(bundle));
         report.failed = journal::failed(bundle);
         report.capacity = capacity;
+        report.traces = bundle.traces.clone();
         Ok(report)
     }
 
@@ -70,7 +74,7 @@ impl Report {
         let analysis = analyse(&plan, &cells, &records);
         let selection = Selection::of(&cells, &records);
         let used = records.iter().map(|record| selection.is_used(record)).collect();
-        Self { head, plan, cells, runs, analysis, capacity: None, failed: Vec::new(), used }
+        Self { head, plan, cells, runs, analysis, traces: BTreeMap::new(), capacity: None, failed: Vec::new(), used }
     }
 
     /// One page that needs nothing else: no network and no script.

@@ -2,11 +2,12 @@
 
 use super::{
     BUNDLE_VERSION, BundleError, HEAD_FILE, Head, Journal, ORDER_FILE, Order, PLAN_FILE, RECORD_FILE, RUNS,
-    SOURCE_FILE, archive, sums,
+    SOURCE_FILE, TRACES, archive, sums,
 };
 use crate::plan::{PLAN_VERSION, Plan};
 use crate::record::{RECORD_VERSION, RunRecord};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub struct Bundle {
     /// The plan as it was written.
     pub source: String,
     pub order: Order,
+    /// SHA-256 of each trace that it has a copy of, by its path in [`TRACES`].
+    pub traces: BTreeMap<String, String>,
     pub journal: Journal,
     /// Every attempt that left a record, by number and attempt.
     pub runs: Vec<StoredRun>,
@@ -62,11 +65,13 @@ impl Bundle {
             return Err(BundleError::malformed(&plan_path, message));
         }
         let source_path = directory.join(SOURCE_FILE);
+        let traces = directory.join(TRACES);
         Ok(Self {
             head,
             plan,
             source: fs::read_to_string(&source_path).map_err(BundleError::io(&source_path))?,
             order: json(&directory.join(ORDER_FILE))?,
+            traces: if traces.is_dir() { sums::of(&traces)? } else { BTreeMap::new() },
             journal: Journal::read(directory)?,
             runs: runs(directory)?,
             is_sealed,

@@ -42,11 +42,16 @@ fn collect(directory: &Path, prefix: &str, found: &mut Vec<String>) -> Result<()
     Ok(())
 }
 
+/// The checksum of each of [`files`], by its path.
+pub(super) fn of(directory: &Path) -> Result<BTreeMap<String, String>, BundleError> {
+    let with_sum = |path: String| sum(&directory.join(&path)).map(|sum| (path, sum));
+    files(directory)?.into_iter().map(with_sum).collect()
+}
+
 /// The text of the checksums of a directory.
 pub(super) fn text(directory: &Path) -> Result<String, BundleError> {
     let mut text = String::new();
-    for path in files(directory)? {
-        let sum = sum(&directory.join(&path))?;
+    for (path, sum) in of(directory)? {
         // Writing to a text cannot fail.
         writeln!(text, "{sum}  {path}").unwrap_or_default();
     }

@@ -33,6 +33,12 @@ pub(super) fn plans(first: &Plan, second: &Plan) -> Vec<String> {
         .collect()
 }
 
+/// Traces of the same name with other contents; `first` and `second` are checksums by names.
+pub(super) fn traces(first: &BTreeMap<String, String>, second: &BTreeMap<String, String>) -> Vec<String> {
+    let differs = |name: &&String| second.get(*name).is_some_and(|sum| *sum != first[*name]);
+    first.keys().filter(differs).map(|name| format!("trace {name}: not the same contents")).collect()
+}
+
 pub(super) fn environments(first: &Report, second: &Report) -> Vec<String> {
     let (one, two) = (facts(first), facts(second));
     let all: BTreeSet<&&str> = one.keys().chain(two.keys()).collect();

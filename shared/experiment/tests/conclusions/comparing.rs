@@ -2,10 +2,13 @@ use crate::directories::head;
 use crate::reporting::search_report;
 use crate::synthetic::{NOTHING, PLACEMENTS, Truth, runs};
 use experiment::analysis::{Analysis, analyse};
+use experiment::bundle::{Bundle, BundleWriter};
 use experiment::capacity::Answer;
 use experiment::cell::Cell;
 use experiment::compare::{HeldClaim, Outcome, compare, held};
+use experiment::plan::Plan;
 use experiment::report::{Report, RunMaterial, RunSeries};
+use std::fs;
 
 const P99: &str = "accepted-to-queryable-p99";
 
@@ -148,6 +151,25 @@ fn differing_plans_are_named_key_by_key() {
         comparison.plan_differences.iter().filter_map(|text| Some(text.split_once(':')?.0)).collect();
     assert_eq!(keys, ["blocks", "timing"]);
     assert!(comparison.warnings.iter().any(|warning| warning.contains("the plans differ")));
+}
+
+#[test]
+fn traces_of_other_contents_are_named() {
+    const REPLAY: &str = "name = \"a\"\nquestion = \"Is it?\"\n[settings]\nload.replay = { file = \"busy.csv\" }\n";
+    let report = |trace: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("busy.csv"), trace).unwrap();
+        let plan = Plan::parse(&folder.path().join("experiment.toml"), REPLAY.to_owned()).unwrap();
+        let bundle = folder.path().join("bundle");
+        let writer = BundleWriter::create(&bundle, &head(&plan), REPLAY, &plan).unwrap();
+        writer.take_traces(&plan, folder.path()).unwrap();
+        writer.seal().unwrap();
+        Report::of(&Bundle::open(&bundle).unwrap()).unwrap()
+    };
+    let first = report("time\n1\n");
+    let differences = |second: &str| compare(&first, &report(second)).plan_differences;
+    assert_eq!(differences("time\n2\n"), ["trace busy.csv: not the same contents"]);
+    assert_eq!(differences("time\n1\n"), [""; 0]);
 }
 
 #[test]
