@@ -33,7 +33,7 @@ pub(super) fn sentence(claim: &Claim, spec: &MetricSpec, is_emulated: bool) -> S
             known(ratio)
         ),
         (ClaimVerdict::NotComparable, _) => {
-            format!("{level}{others} the {title} can not be compared with that {baseline}{}", reason())
+            format!("{level}{others} the {title} cannot be compared with that {baseline}{}", reason())
         }
         (_, Some(ratio)) => format!(
             "it is not known how the {title}{others} differs {level} from that {baseline}: {} times {}{}",

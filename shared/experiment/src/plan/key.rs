@@ -38,7 +38,7 @@ pub enum Key {
 /// A key that nothing is set by.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0:?} can not be set: there are placement, telemetry, workers, partitions, rate, arrivals, batch, payload, load.KEY, \
+    "{0:?} cannot be set: there are placement, telemetry, workers, partitions, rate, arrivals, batch, payload, load.KEY, \
      ingest-api.VARIABLE, process-worker.VARIABLE, query-api.VARIABLE, redis.DIRECTIVE"
 )]
 pub struct KeyError(String);

@@ -54,7 +54,7 @@ fn levels_may_set_several_keys() {
 #[test]
 fn unknown_names_are_answered_with_those_there_are() {
     let error = refusal(&MINIMAL.replace("name = \"rate\"", "name = \"rte\""), 4);
-    assert!(error.contains("\"rte\" can not be set") && error.contains("payload"), "{error}");
+    assert!(error.contains("\"rte\" cannot be set") && error.contains("payload"), "{error}");
     let comparison = "[[comparisons]]\nfactor = \"rate\"\nbaseline = \"700\"\nmetrics = [\"throughput\"]\n";
     let error = refusal(&format!("{MINIMAL}{comparison}"), 8);
     assert!(error.contains("has no level \"700\": it has 500, 1000"), "{error}");
