@@ -49,7 +49,7 @@ const TIMES: [(&str, &str); 9] = [
     ("stage-accept", "from sending to acceptance"),
     ("stage-process", "from acceptance until the worker has settled it"),
     ("stage-publish", "from the worker's end until the event can be queried"),
-    ("work", "work on one event in the worker"),
+    ("work", "of the work on one event in the worker"),
 ];
 
 /// The stages of an event from its intended send time until it can be queried, each with its short name. Their means add up to

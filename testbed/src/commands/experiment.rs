@@ -45,7 +45,7 @@ enum ExperimentCommand {
     Capacity(Box<run::RunArgs>),
     /// Carry the plan of a bundle out again, here, and say for each claim whether it held
     Replicate(Box<replicate::ReplicateArgs>),
-    /// List all that a plan can set, in Markdown
+    /// List all that a plan can set, and all metrics, in Markdown
     Settings,
     /// Print the JSON schema of experiment.toml
     Schema,

@@ -1,21 +1,34 @@
-//! All that a plan can set, as a document.
+//! All that a plan can set and ask for, as a document.
 
 use super::{load, redis, services};
+use crate::metric::{REDIS, Unit, catalogue};
 use crate::plan::{PARTITIONS_MAX, Service, WORKERS_MAX};
 use services::Kind;
 use std::fmt::Write as _;
 
 const HEAD: &str = "\
-# What a plan can set
+# What a plan can set and ask for
 
 <!-- Written by `testbed experiment settings`. -->
 
-Each of these can stand in `[settings]` of a plan, be the `key` of a factor, or be set by its levels. What is not here cannot be
+[experiments.md](experiments.md) shows how a plan is written. The [metrics](#metrics) stand at the end.
+
+Each key can stand in `[settings]` of a plan, be the `key` of a factor, or be set by its levels. What is not here cannot be
 set: the testbed chooses addresses and directories, and refuses names that nothing reads.
 
 ## The testbed
 
 | key | value | without it | |
+|---|---|---|---|
+";
+
+const HEAD_OF_METRICS: &str = "
+## Metrics
+
+They stand in the `metrics` of comparisons, and in `[slos]`. There a bound is a number in the metric's unit or, of a metric that is
+a time, also a time such as `\"100ms\"`.
+
+| metric | unit | what it is | known only |
 |---|---|---|---|
 ";
 
@@ -67,7 +80,34 @@ pub fn listing() -> Result<String, String> {
     for (name, form) in redis::directives() {
         row(&mut text, &format!("redis.{name}"), &form, "", "");
     }
+    text.push_str(HEAD_OF_METRICS);
+    for metric in catalogue() {
+        let (unit, only) = (unit(metric.unit), known_only(&metric.name));
+        writeln!(text, "| `{}` | {unit} | {} | {only} |", metric.name, metric.title).unwrap_or_default();
+    }
     Ok(text)
+}
+
+fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Microseconds => "µs",
+        Unit::EventsPerSecond => "events a second",
+        Unit::Share => "0 to 1",
+        Unit::MicrosecondsPerEvent => "µs an event",
+        Unit::Bytes => "bytes",
+        Unit::BytesPerEvent => "bytes an event",
+        Unit::MicrojoulesPerEvent => "µJ an event",
+    }
+}
+
+/// Where alone a metric is known; empty for everywhere. Of pods nothing tells which bytes were theirs, but Redis counts its own.
+fn known_only(metric: &str) -> &'static str {
+    match metric.split_once("-per-event") {
+        Some(("energy", _)) => "with a meter",
+        Some(("network", part)) if part.trim_start_matches('-') == REDIS => "",
+        Some(("network" | "disk", _)) => "on one machine",
+        _ => "",
+    }
 }
 
 fn choices(values: &[impl AsRef<str>]) -> String {
