@@ -93,7 +93,6 @@ async fn run_leaves_a_record_of_what_it_measured() {
         "ledger.json",
         "logs",
         "result.json",
-        "run.json",
         "samples.csv",
         "statistics.json",
         "timeseries.csv",
