@@ -214,3 +214,23 @@ async fn killed_worker_makes_a_run_invalid_and_its_last_words_are_kept() {
         assert_eq!(alive, None, "{name} is still there");
     }
 }
+
+#[tokio::test]
+async fn simulator_that_fails_ends_a_run_with_its_last_words_where_they_are_kept() {
+    let mut bench = Bench::new("");
+    let directory = bench.directory();
+    let mut is_killed = false;
+    let mut kill = |sample: &experiment::sample::Sample| {
+        if !is_killed && sample.accepted > Some(0) {
+            is_killed = true;
+            let parts = parts(&directory);
+            let (_, simulator) = parts.iter().find(|(name, _)| name == "simulator").unwrap();
+            kill_process(Pid::from_raw(*simulator).unwrap(), Signal::KILL).unwrap();
+        }
+    };
+    let error = format!("{:#}", bench.run("1", &mut kill).await.unwrap_err());
+    assert!(error.starts_with("the simulator failed: signal 9; its log "), "{error}");
+    let log = bench.directory().join("logs/simulator.log");
+    assert!(error.contains(log.to_str().unwrap()) && log.is_file(), "{error}");
+    assert!(!error.contains("/.testbed-"), "what is gone after the run is named: {error}");
+}

@@ -11,7 +11,7 @@ use crate::http_client::HttpClient;
 use crate::stack::plan::TelemetryPlan;
 use crate::stack::process::describe;
 use crate::stack::{Ended, Part, Role, Stack, log_file};
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use experiment::environment::NodeEnvironment;
 use experiment::plan::Service;
 use experiment::record::{ClockFacts, ServiceFacts};
@@ -314,7 +314,9 @@ impl Testbed for LocalTestbed {
             .with_context(|| format!("cannot read {}", load.workload.display()))?;
         let longest = phases(&text)? + LOAD_GRACE;
         self.stack.launch_simulator(&launch)?;
-        self.follow(longest, sample).await?;
+        // Logs are not where they were once it has stopped.
+        let followed = self.follow(longest, sample).await;
+        followed.map_err(|error| anyhow!(self.kept(&format!("{error:#}"))))?;
         let results = results.join(load.run_id);
         for entry in fs::read_dir(&results).with_context(|| format!("no results in {}", results.display()))? {
             let entry = entry?;
@@ -348,7 +350,7 @@ impl Testbed for LocalTestbed {
         self.keep_logs().with_context(|| format!("cannot keep logs in {}", self.logs.display()))?;
         // What died during the run has been told as such.
         complaints.retain(|complaint| !self.deaths.iter().any(|death| complaint.starts_with(&death.name)));
-        ensure!(complaints.is_empty(), "{}", complaints.join("; "));
+        ensure!(complaints.is_empty(), "{}", self.kept(&complaints.join("; ")));
         Ok(())
     }
 }
