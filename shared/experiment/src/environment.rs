@@ -30,6 +30,7 @@ pub struct NodeEnvironment {
     pub architecture: String,
     pub kernel: String,
     pub processor: Option<String>,
+    /// All of a cluster's node; of a machine with local runs those that runs may use.
     pub processors: u32,
     pub memory_bytes: u64,
     pub page_bytes: u64,

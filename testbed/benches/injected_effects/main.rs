@@ -29,6 +29,7 @@ use testbed::experiment::target::Target as _;
 use testbed::experiment::target::local::LocalTarget;
 use testbed::experiment::target::local::arguments::LocalArgs;
 use testbed::interrupts::Interrupts;
+use testbed::processors::ProcessorSet;
 
 /// Puts known effects into experiments on this machine, and looks whether they are found.
 #[derive(Parser)]
@@ -43,10 +44,11 @@ struct Arguments {
     /// Blocks of each experiment; with fewer than 7 no verdict is possible on several metrics
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(7..=100))]
     blocks: u32,
-    /// Seconds that each load waits for others on the machine to be quiet
+    /// Most seconds that a load waits for others on the machine to be quiet
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     quiet_wait: u64,
-    /// Use runs that the gates for noise refuse, with a mark: for trials on a machine that others use as well
+    /// Use runs that the gates for noise refuse, with a mark: for trials on a machine that others use as well; loads then do not
+    /// wait for quiet
     #[arg(long)]
     accept_noise: bool,
     /// Keep the bundles here, and do not carry out again those that are there [default: they are removed]
@@ -67,33 +69,39 @@ fn main() -> anyhow::Result<ExitCode> {
     arguments.local.programs.get_or_insert_with(|| programs.to_owned());
     // As the command does: parts are bound to the life of the thread that starts them.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(&arguments, &programs.join("testbed")))
+    // Before the first case keeps this thread to some of them.
+    let allowed = ProcessorSet::allowed().context("cannot see which processors may be used")?;
+    let here = Here { arguments: &arguments, testbed: &programs.join("testbed"), allowed: &allowed };
+    runtime.block_on(run(here))
 }
 
-async fn run(arguments: &Arguments, testbed: &Path) -> anyhow::Result<ExitCode> {
-    let cases = selected(cases::all()?, &arguments.cases)?;
+/// With what cases are carried out.
+#[derive(Clone, Copy)]
+struct Here<'a> {
+    arguments: &'a Arguments,
+    testbed: &'a Path,
+    allowed: &'a ProcessorSet,
+}
+
+async fn run(here: Here<'_>) -> anyhow::Result<ExitCode> {
+    let cases = selected(cases::all()?, &here.arguments.cases)?;
     let mut rows = vec![table::head().to_owned()];
-    let outcome = look(arguments, testbed, &cases, &mut rows).await;
+    let outcome = look(here, &cases, &mut rows).await;
     // Also where a case could not be carried out: those before it took their time.
     println!("{}", rows.join("\n"));
     Ok(if outcome? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Carries out the cases, adds a row for each effect, and says whether all were found.
-async fn look(
-    arguments: &Arguments,
-    testbed: &Path,
-    cases: &[Case],
-    rows: &mut Vec<String>,
-) -> anyhow::Result<bool> {
+async fn look(here: Here<'_>, cases: &[Case], rows: &mut Vec<String>) -> anyhow::Result<bool> {
     let confidence = joint_confidence(cases.iter().map(|case| case.effects.len()).sum());
     let temporary = tempfile::tempdir()?;
-    let out = arguments.out.as_deref().unwrap_or(temporary.path());
+    let out = here.arguments.out.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let mut is_everything_found = true;
     for case in cases {
         eprintln!("{}: {}", case.name, case.injected);
-        let analysis = analysis(arguments, testbed, case, &out.join(case.name)).await;
+        let analysis = analysis(here, case, &out.join(case.name)).await;
         let analysis = analysis.with_context(|| format!("the case {}", case.name))?;
         eprintln!("  {}", analysis.answer);
         for note in &analysis.notes {
@@ -116,14 +124,9 @@ fn selected(cases: Vec<Case>, names: &[String]) -> anyhow::Result<Vec<Case>> {
 }
 
 /// Carries a case out, unless its bundle is there already, and says what can be concluded.
-async fn analysis(
-    arguments: &Arguments,
-    testbed: &Path,
-    case: &Case,
-    directory: &Path,
-) -> anyhow::Result<Analysis> {
+async fn analysis(here: Here<'_>, case: &Case, directory: &Path) -> anyhow::Result<Analysis> {
     if !directory.exists() {
-        carry_out(arguments, testbed, case, directory).await?;
+        carry_out(here, case, directory).await?;
     }
     let bundle = Bundle::open(directory)?;
     let is_whole = bundle.journal.end().is_some();
@@ -132,15 +135,12 @@ async fn analysis(
 }
 
 /// Carries a case out as `testbed experiment run` would.
-async fn carry_out(
-    arguments: &Arguments,
-    testbed: &Path,
-    case: &Case,
-    directory: &Path,
-) -> anyhow::Result<()> {
+async fn carry_out(here: Here<'_>, case: &Case, directory: &Path) -> anyhow::Result<()> {
+    let Here { arguments, testbed, allowed } = here;
     let source = format!("blocks = {}\n{}", arguments.blocks, case.plan);
     let plan = Plan::parse(Path::new(case.name), source.clone())?;
-    let target = LocalTarget::new(arguments.local.options()?.guarded_by(testbed))?;
+    let options = arguments.local.options()?.guarded_by(testbed);
+    let target = LocalTarget::keeping_aside(options, allowed)?;
     let mut target = InjectedTarget { target, injection: case.injection.clone() };
     target.check(&cells(&plan)).await?;
     let noise = if arguments.accept_noise {

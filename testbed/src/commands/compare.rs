@@ -3,7 +3,7 @@
 use super::report::{OutputArgs, read, refuse_page_on_terminal, write};
 use clap::{Args, ValueEnum};
 use experiment::compare::compare;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Exit status where a claim or an answer is contradicted.
@@ -25,8 +25,10 @@ pub struct CompareArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    #[value(alias = "md")]
     Markdown,
     /// One page that needs nothing else
+    #[value(alias = "htm")]
     Html,
     /// For other programs
     Json,
@@ -38,7 +40,7 @@ enum Format {
 /// A bundle that cannot be read, or an output that cannot be written.
 pub fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let out = args.output.out.as_deref();
-    let format = args.output.format.or_else(|| by_ending(out)).unwrap_or(Format::Markdown);
+    let format = args.output.format().unwrap_or(Format::Markdown);
     refuse_page_on_terminal(format == Format::Html, out)?;
     let comparison = compare(&read(&args.first)?, &read(&args.second)?);
     let text = match format {
@@ -48,13 +50,4 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     };
     write(&text, out)?;
     Ok(if comparison.is_contradicted() { ExitCode::from(EXIT_CONTRADICTED) } else { ExitCode::SUCCESS })
-}
-
-fn by_ending(out: Option<&Path>) -> Option<Format> {
-    match out?.extension()?.to_str()? {
-        "html" | "htm" => Some(Format::Html),
-        "md" => Some(Format::Markdown),
-        "json" => Some(Format::Json),
-        _ => None,
-    }
 }

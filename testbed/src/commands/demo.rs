@@ -12,7 +12,7 @@ use crate::stack::arguments::{self, LoadArgs, StackArgs, TelemetryDefaults};
 use crate::stack::directory::Directory;
 use crate::stack::plan::{Addresses, Load, RedisPlan};
 use crate::stack::process::describe;
-use crate::stack::{Stack, ports, redis_server};
+use crate::stack::{Stack, ports};
 use crate::watch::board::Board;
 use crate::watch::observe::Observations;
 use crate::watch::plain;
@@ -184,7 +184,7 @@ impl Progress {
 }
 
 fn redis(args: &DemoArgs) -> anyhow::Result<RedisPlan> {
-    let server = redis_server::find(args.stack.redis_server.as_deref())?;
+    let server = args.stack.find_redis_server()?;
     let port = *ports::unused(1)?.first().context("no port")?;
     Ok(RedisPlan::Own { server, port })
 }

@@ -12,6 +12,7 @@ mod source;
 mod watch;
 
 use crate::console::complain;
+use crate::experiment::campaign::Unresumable;
 use clap::{Args, Subcommand};
 use experiment::bundle::BundleError;
 use service::config::EXIT_USAGE;
@@ -68,6 +69,7 @@ pub async fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
     done.or_else(|error| {
         let is_unusable = error.is::<FileError>()
             || error.is::<source::UnusablePlan>()
+            || error.is::<Unresumable>()
             || error
                 .downcast_ref::<BundleError>()
                 .is_some_and(|error| !matches!(error, BundleError::Io { .. }));

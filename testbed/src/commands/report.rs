@@ -23,16 +23,26 @@ pub struct ReportArgs {
 pub(super) struct OutputArgs<F: ValueEnum + Clone + Send + Sync + 'static> {
     /// Its format; if not given, that of the ending of --out
     #[arg(long, value_name = "FORMAT")]
-    pub(super) format: Option<F>,
+    format: Option<F>,
     /// The file to write; if not given, standard output
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
 }
 
+impl<F: ValueEnum + Clone + Send + Sync + 'static> OutputArgs<F> {
+    /// The format that was asked for, else that whose name or alias is the ending of the file.
+    pub(super) fn format(&self) -> Option<F> {
+        let of_ending = || F::from_str(self.out.as_deref()?.extension()?.to_str()?, false).ok();
+        self.format.clone().or_else(of_ending)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// One page that needs nothing else
+    #[value(alias = "htm")]
     Html,
+    #[value(alias = "md")]
     Markdown,
     /// Every figure of every run, cell and claim, a row each
     Csv,
@@ -45,7 +55,7 @@ enum Format {
 /// # Errors
 /// A bundle that cannot be read, or an output that cannot be written.
 pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let format = args.output.format.or_else(|| by_ending(args.output.out.as_deref())).unwrap_or(Format::Html);
+    let format = args.output.format().unwrap_or(Format::Html);
     refuse_page_on_terminal(format == Format::Html, args.output.out.as_deref())?;
     let report = read(&args.bundle)?;
     let text = match format {
@@ -56,16 +66,6 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     };
     write(&text, args.output.out.as_deref())?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn by_ending(out: Option<&Path>) -> Option<Format> {
-    match out?.extension()?.to_str()? {
-        "html" | "htm" => Some(Format::Html),
-        "md" => Some(Format::Markdown),
-        "csv" => Some(Format::Csv),
-        "json" => Some(Format::Json),
-        _ => None,
-    }
 }
 
 /// The report of a bundle.

@@ -7,7 +7,7 @@ use crate::interrupts::Interrupts;
 use crate::stack::arguments::{self, LoadArgs, StackArgs, TelemetryDefaults};
 use crate::stack::directory::Directory;
 use crate::stack::plan::{Addresses, Load, Plan, RedisPlan, TelemetryPlan};
-use crate::stack::{Stack, ports, redis_server};
+use crate::stack::{Stack, ports};
 use crate::watch::screen::Facts;
 use anyhow::Context;
 use clap::Args;
@@ -238,10 +238,7 @@ impl UpArgs {
             Some(url) => {
                 RedisPlan::Running { url: url.clone(), config: self.redis.at(url.clone()).convert()? }
             }
-            None => RedisPlan::Own {
-                server: redis_server::find(self.stack.redis_server.as_deref())?,
-                port: self.redis_port,
-            },
+            None => RedisPlan::Own { server: self.stack.find_redis_server()?, port: self.redis_port },
         };
         let telemetry = TelemetryDefaults { mode: "full", metrics_port: Some(self.metrics_port) };
         self.stack.plan(redis, self.addresses()?, telemetry)

@@ -1,27 +1,24 @@
 //! A campaign: the runs of a plan, one after the other, into a bundle. Whatever ends it, what was measured is in the bundle, and
 //! the same plan goes on from there.
 
-mod changes;
 mod outlook;
 mod start;
 #[cfg(test)]
 mod tests;
 
-use super::failures::Failures;
+use super::attempts::Attempts;
 use super::run::RunRequest;
 use anyhow::{Context as _, bail};
-use experiment::bundle::{BundleWriter, End, Event, Order, TRACES_OF_RUN};
+use experiment::bundle::{BundleWriter, End, Event, Order};
 use experiment::order::PlannedRun;
 use experiment::plan::Plan;
 use experiment::progress::{self, Done, Next, answer, blocks_ended};
-use experiment::record::{Reason, RunRecord, Status};
-use experiment::trace::located;
-use jiff::Timestamp;
-use std::path::Path;
+use experiment::record::{RunRecord, Status};
 use std::pin::Pin;
 
 pub use outlook::Outlook;
-pub use start::{Resumed, begin, resume};
+pub(super) use start::changes_of_driver;
+pub use start::{Resumed, Unresumable, begin, resume};
 
 /// What carries runs out.
 #[expect(async_fn_in_trait, reason = "everything runs on the main thread")]
@@ -47,16 +44,12 @@ pub enum Outcome {
 pub struct Campaign<'a> {
     plan: &'a Plan,
     order: Order,
-    writer: &'a mut BundleWriter,
-    /// Of all attempts so far.
-    records: Vec<RunRecord>,
-    failures: Failures,
-    /// Whether runs may differ from earlier ones in what ran: then they are marked, and used.
-    accepts_changes: bool,
+    attempts: Attempts<'a>,
 }
 
 impl<'a> Campaign<'a> {
-    /// Of a plan, with the records that its bundle has already.
+    /// Of a plan, with the records that its bundle has already. `accepts_changes` where runs may differ from earlier ones in what
+    /// ran: then they are marked, and used.
     #[must_use]
     pub fn new(
         plan: &'a Plan,
@@ -64,7 +57,8 @@ impl<'a> Campaign<'a> {
         records: Vec<RunRecord>,
         accepts_changes: bool,
     ) -> Self {
-        Self { plan, order: Order::of(plan), writer, records, failures: Failures::default(), accepts_changes }
+        let attempts = Attempts::new(plan, writer, records, |record| &record.cell, accepts_changes);
+        Self { plan, order: Order::of(plan), attempts }
     }
 
     /// Carries out what is left. `interrupted` ends it at once, without the run that is being carried out. `say` gets a line for
@@ -85,8 +79,8 @@ impl<'a> Campaign<'a> {
                 Next::Run { run, attempt } => (run, attempt),
                 Next::End(reason) => {
                     self.end_blocks(self.plan.blocks.max)?;
-                    self.writer.append(Event::Ended { reason })?;
-                    self.writer.seal()?;
+                    self.attempts.writer.append(Event::Ended { reason })?;
+                    self.attempts.writer.seal()?;
                     return Ok(Outcome::Ended(reason));
                 }
             };
@@ -100,7 +94,7 @@ impl<'a> Campaign<'a> {
             match done {
                 Some(done) => done?,
                 None => {
-                    self.stop("interrupted")?;
+                    self.attempts.stop("interrupted")?;
                     return Ok(Outcome::Interrupted);
                 }
             }
@@ -108,11 +102,11 @@ impl<'a> Campaign<'a> {
     }
 
     fn next<'o>(&self, order: &'o Order) -> Next<'o> {
-        let failed = self.writer.journal().failed();
+        let failed = self.attempts.writer.journal().failed();
         let done = Done {
-            records: &self.records,
+            records: &self.attempts.records,
             failed: &failed,
-            spent_s: self.writer.journal().spent_s(),
+            spent_s: self.attempts.writer.journal().spent_s(),
             run_s: self.run_s(),
         };
         progress::next(self.plan, order, done)
@@ -124,7 +118,7 @@ impl<'a> Campaign<'a> {
             Event::RunEnded { took_s, .. } => Some(*took_s),
             _ => None,
         };
-        let entries = self.writer.journal().entries();
+        let entries = self.attempts.writer.journal().entries();
         let taken: Vec<f64> = entries.iter().filter_map(|entry| taken(&entry.event)).collect();
         if taken.is_empty() { self.plan.run_s() } else { taken.iter().sum::<f64>() / taken.len() as f64 }
     }
@@ -137,71 +131,12 @@ impl<'a> Campaign<'a> {
     ) -> anyhow::Result<()> {
         let cell =
             self.order.cell(&run.cell).with_context(|| format!("the plan has no cell {}", run.cell))?;
-        let staged = self.writer.stage(run.number, &run.cell, attempt)?;
-        let number = run.number;
-        self.writer.append(Event::RunBegun { number, attempt, cell: run.cell.clone() })?;
-        let began = Timestamp::now();
-        let directory = staged.directory().to_owned();
-        let cell = located(cell, Path::new(TRACES_OF_RUN));
-        let wanted =
-            RunRequest { plan: self.plan, planned: run, cell: &cell, attempt, directory: &directory };
-        match runner.run(wanted).await {
-            Err(error) => {
-                let end = self.failures.add(self.writer, staged, (number, attempt), &error)?;
-                end.map_or(Ok(()), |end| {
-                    self.stop(&end)?;
-                    bail!(end)
-                })
-            }
-            Ok(mut record) => {
-                self.failures.end();
-                let changes = self.changes(&record);
-                if !changes.is_empty() {
-                    self.mark_changed(&mut record, &changes);
-                }
-                staged.publish(&record)?;
-                let status = record.verdict.status;
-                let took_s = Timestamp::now().duration_since(began).as_secs_f64().max(0.0);
-                self.writer.append(Event::RunEnded { number, attempt, status, took_s })?;
-                self.records.push(record);
-                self.refuse_changes(number, attempt, changes)
-            }
+        let attempted = self.attempts.carry_out(runner, run, cell, attempt).await?;
+        if let Some(halt) = attempted.halt {
+            self.attempts.stop(&halt)?;
+            bail!(halt);
         }
-    }
-
-    /// In what a run differs from the last one of its cell, beside what was measured.
-    fn changes(&self, record: &RunRecord) -> Vec<String> {
-        let is_comparable =
-            |earlier: &&RunRecord| earlier.cell == record.cell && earlier.verdict.status != Status::Invalid;
-        self.records
-            .iter()
-            .rev()
-            .find(is_comparable)
-            .map_or_else(Vec::new, |earlier| changes::of_services(&earlier.services, &record.services))
-    }
-
-    fn mark_changed(&self, record: &mut RunRecord, changes: &[String]) {
-        let status = if self.accepts_changes { Status::Suspect } else { Status::Invalid };
-        record.verdict.status = record.verdict.status.max(status);
-        let message = format!("not what ran before in this cell: {}", changes.join("; "));
-        record.verdict.reasons.push(Reason { status, check: "environment-changed".to_owned(), message });
-    }
-
-    fn refuse_changes(&mut self, number: u32, attempt: u32, changes: Vec<String>) -> anyhow::Result<()> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let text = changes.join("; ");
-        self.writer.append(Event::EnvironmentChanged { number, attempt, changes })?;
-        if self.accepts_changes {
-            return Ok(());
-        }
-        self.stop("the environment changed")?;
-        bail!(
-            "in run {number} something else ran than before: {text}; what was measured is in {}: put it back and go on with \
-             `testbed experiment resume`, add --accept-changes to use such runs with a mark, or begin a new bundle",
-            self.writer.directory().display()
-        );
+        Ok(())
     }
 
     /// Says in the journal that blocks are over, once each.
@@ -210,25 +145,20 @@ impl<'a> Campaign<'a> {
             Event::BlockEnded { block, .. } => Some(*block),
             _ => None,
         };
-        let failed = self.writer.journal().failed();
-        let entries = self.writer.journal().entries();
+        let failed = self.attempts.writer.journal().failed();
+        let entries = self.attempts.writer.journal().entries();
         let before = entries.iter().filter_map(|entry| said(&entry.event)).max().unwrap_or(0);
-        let done = Done { records: &self.records, failed: &failed, spent_s: 0.0, run_s: 0.0 };
+        let done = Done { records: &self.attempts.records, failed: &failed, spent_s: 0.0, run_s: 0.0 };
         for block in before + 1..=last.min(blocks_ended(self.plan, &self.order, done)) {
-            let answer = answer(self.plan, &self.order, &self.records, block);
-            self.writer.append(Event::BlockEnded { block, answer })?;
+            let answer = answer(self.plan, &self.order, &self.attempts.records, block);
+            self.attempts.writer.append(Event::BlockEnded { block, answer })?;
         }
         Ok(())
     }
 
-    fn stop(&mut self, reason: &str) -> anyhow::Result<()> {
-        self.writer.append(Event::Stopped { reason: reason.to_owned() })?;
-        Ok(self.writer.seal()?)
-    }
-
     /// Why the last attempt cannot be used.
     fn last_trouble(&self) -> Option<String> {
-        let entries = self.writer.journal().entries().iter().rev();
+        let entries = self.attempts.writer.journal().entries().iter().rev();
         let mut ends = entries.filter_map(|entry| match &entry.event {
             Event::RunEnded { number, attempt, status: Status::Invalid, .. } => {
                 Some(self.trouble(*number, *attempt))
@@ -242,15 +172,15 @@ impl<'a> Campaign<'a> {
 
     fn trouble(&self, number: u32, attempt: u32) -> Option<String> {
         let is_it = |record: &&RunRecord| record.number == number && record.attempt == attempt;
-        let reasons = &self.records.iter().find(is_it)?.verdict.reasons;
+        let reasons = &self.attempts.records.iter().find(is_it)?.verdict.reasons;
         let invalid = reasons.iter().filter(|reason| reason.status == Status::Invalid);
         Some(invalid.map(|reason| reason.message.as_str()).collect::<Vec<_>>().join("; "))
     }
 
     fn outlook(&self, run: &PlannedRun, attempt: u32) -> Outlook {
-        let failed = self.writer.journal().failed();
-        let (spent_s, run_s) = (self.writer.journal().spent_s(), self.run_s());
-        let done = Done { records: &self.records, failed: &failed, spent_s, run_s };
+        let failed = self.attempts.writer.journal().failed();
+        let (spent_s, run_s) = (self.attempts.writer.journal().spent_s(), self.run_s());
+        let done = Done { records: &self.attempts.records, failed: &failed, spent_s, run_s };
         // A repetition is a run that is not among those to come.
         let left = progress::runs_left(&self.order, done) + usize::from(attempt > 1);
         Outlook {
@@ -260,11 +190,21 @@ impl<'a> Campaign<'a> {
             blocks: self.plan.blocks.max,
             cell: run.cell.clone(),
             attempt,
-            unusable: self.records.iter().filter(|record| record.verdict.status == Status::Invalid).count()
+            unusable: self
+                .attempts
+                .records
+                .iter()
+                .filter(|record| record.verdict.status == Status::Invalid)
+                .count()
                 + failed.values().map(|count| *count as usize).sum::<usize>(),
             last: self.last_trouble(),
             left_s: (left as f64 * run_s).min(self.plan.budget.time_s - spent_s).max(0.0),
-            answer: answer(self.plan, &self.order, &self.records, blocks_ended(self.plan, &self.order, done)),
+            answer: answer(
+                self.plan,
+                &self.order,
+                &self.attempts.records,
+                blocks_ended(self.plan, &self.order, done),
+            ),
         }
     }
 }

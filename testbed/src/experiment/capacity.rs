@@ -4,9 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use super::attempts::{Attempted, Attempts};
 use super::campaign::{Outcome, Runner};
-use super::failures::Failures;
-use super::run::RunRequest;
 use crate::console::clock;
 use anyhow::{Context as _, bail};
 use experiment::bundle::{BundleWriter, CAPACITY_FILE, End, Event, SAMPLES_FILE};
@@ -16,7 +15,6 @@ use experiment::order::{PlannedRun, order};
 use experiment::plan::{Capacity, Key, Plan};
 use experiment::record::RunRecord;
 use experiment::sample::read_csv;
-use jiff::Timestamp;
 use std::fs::File;
 use std::path::Path;
 use std::pin::Pin;
@@ -30,13 +28,12 @@ pub struct Searches<'a> {
     cells: Vec<Cell>,
     /// In which order cells have their turn.
     turns: Vec<PlannedRun>,
-    writer: &'a mut BundleWriter,
-    records: Vec<RunRecord>,
-    failures: Failures,
+    attempts: Attempts<'a>,
 }
 
 impl<'a> Searches<'a> {
-    /// Of a plan, with the records that its bundle has already.
+    /// Of a plan, with the records that its bundle has already. `accepts_changes` where runs may differ from earlier ones in what
+    /// ran: then they are marked, and used.
     ///
     /// # Errors
     /// A plan that asks for no capacity.
@@ -44,6 +41,7 @@ impl<'a> Searches<'a> {
         plan: &'a Plan,
         writer: &'a mut BundleWriter,
         records: Vec<RunRecord>,
+        accepts_changes: bool,
     ) -> anyhow::Result<Self> {
         let settings = plan
             .capacity
@@ -53,15 +51,16 @@ impl<'a> Searches<'a> {
         // Valid and invalid runs have bounds of their own.
         let rounds = u32::try_from(2 * runs_max(&settings)).unwrap_or(u32::MAX);
         let turns = order(&cells, rounds, plan.seed);
-        Ok(Self { plan, settings, cells, turns, writer, records, failures: Failures::default() })
+        let attempts = Attempts::new(plan, writer, records, searched, accepts_changes);
+        Ok(Self { plan, settings, cells, turns, attempts })
     }
 
     /// Carries out what is left. `interrupted` ends it at once, without the run that is being carried out. `say` gets a line for
     /// each thing that happens.
     ///
     /// # Errors
-    /// A bundle that cannot be written, or three runs in a row that could not be carried out. What was measured is in the bundle,
-    /// and the search can be resumed.
+    /// A bundle that cannot be written; three runs in a row that could not be carried out; something else that runs than
+    /// before. The bundle has what was measured, and the search can be resumed.
     pub async fn carry_out(
         &mut self,
         runner: &mut impl Runner,
@@ -73,7 +72,7 @@ impl<'a> Searches<'a> {
             let Some((turn, rate)) = self.next() else {
                 return self.end(End::Answered);
             };
-            if self.writer.journal().spent_s() + self.plan.run_s() > self.plan.budget.time_s {
+            if self.attempts.writer.journal().spent_s() + self.plan.run_s() > self.plan.budget.time_s {
                 return self.end(End::OutOfTime);
             }
             let number = self.number();
@@ -100,8 +99,9 @@ impl<'a> Searches<'a> {
 
     /// The first turn of a cell whose search goes on.
     fn next(&self) -> Option<(PlannedRun, f64)> {
-        let is_due =
-            |turn: &&PlannedRun| self.writer.journal().trials(&turn.cell).len() < turn.block as usize;
+        let is_due = |turn: &&PlannedRun| {
+            self.attempts.writer.journal().trials(&turn.cell).len() < turn.block as usize
+        };
         let rate = |turn: &PlannedRun| match self.search(&turn.cell) {
             Next::Try(rate) => Some((turn.clone(), rate)),
             Next::Answer(_) => None,
@@ -110,12 +110,12 @@ impl<'a> Searches<'a> {
     }
 
     fn search(&self, cell: &str) -> Next {
-        capacity::next(&self.settings, &self.writer.journal().trials(cell))
+        capacity::next(&self.settings, &self.attempts.writer.journal().trials(cell))
     }
 
     fn number(&self) -> u32 {
-        let recorded = self.records.iter().map(|record| record.number);
-        let failed = self.writer.journal().failed();
+        let recorded = self.attempts.records.iter().map(|record| record.number);
+        let failed = self.attempts.writer.journal().failed();
         recorded.chain(failed.keys().copied()).max().unwrap_or(0) + 1
     }
 
@@ -130,38 +130,24 @@ impl<'a> Searches<'a> {
         cell.id = format!("{}@{rate}", run.cell);
         cell.settings.insert(Key::Load("rate".to_owned()), rate.into());
         let run = PlannedRun { cell: cell.id.clone(), ..run };
-        let staged = self.writer.stage(run.number, &run.cell, 1)?;
-        let number = run.number;
-        self.writer.append(Event::RunBegun { number, attempt: 1, cell: run.cell.clone() })?;
-        let began = Timestamp::now();
-        let directory = staged.directory().to_owned();
-        let wanted =
-            RunRequest { plan: self.plan, planned: &run, cell: &cell, attempt: 1, directory: &directory };
-        let record = match runner.run(wanted).await {
-            Ok(record) => record,
-            Err(error) => {
-                if let Some(end) = self.failures.add(self.writer, staged, (number, 1), &error)? {
-                    self.stop(&end)?;
-                    bail!(end);
-                }
-                return Ok(None);
-            }
+        let Attempted { place, halt } = self.attempts.carry_out(runner, &run, &cell, 1).await?;
+        let record = self.attempts.records.last().cloned();
+        let judgement = match place.zip(record) {
+            Some((place, record)) => Some(self.judge(&record, &place, rate)?),
+            None => None,
         };
-        self.failures.end();
-        let place = staged.publish(&record)?;
-        let took_s = Timestamp::now().duration_since(began).as_secs_f64().max(0.0);
-        let status = record.verdict.status;
-        self.writer.append(Event::RunEnded { number, attempt: 1, status, took_s })?;
-        let judgement = self.judge(&record, &place, rate)?;
-        self.records.push(record);
-        Ok(Some(judgement))
+        if let Some(halt) = halt {
+            self.stop(&halt)?;
+            bail!(halt);
+        }
+        Ok(judgement)
     }
 
     /// How long it takes if no run contradicts another; nothing once more runs than that were needed.
     fn outlook(&self) -> String {
         let runs = |cell: &Cell| {
             let is_answered = matches!(self.search(&cell.id), Next::Answer(_));
-            let done = self.writer.journal().trials(&cell.id).len();
+            let done = self.attempts.writer.journal().trials(&cell.id).len();
             if is_answered { 0 } else { runs_usual(&self.settings).saturating_sub(done) }
         };
         let left_s = self.cells.iter().map(runs).sum::<usize>() as f64 * self.plan.run_s();
@@ -178,8 +164,8 @@ impl<'a> Searches<'a> {
 
     fn judge(&mut self, record: &RunRecord, directory: &Path, rate: f64) -> anyhow::Result<Judgement> {
         let judgement = judge(&self.plan.slos, record, &self.backlog(directory)?);
-        let cell = record.cell.split('@').next().unwrap_or_default().to_owned();
-        self.writer.append(Event::Judged {
+        let cell = searched(record).to_owned();
+        self.attempts.writer.append(Event::Judged {
             number: record.number,
             cell,
             rate,
@@ -203,18 +189,18 @@ impl<'a> Searches<'a> {
     fn judge_the_last(&mut self) -> anyhow::Result<()> {
         let judged = |number: u32| {
             let is_it = |event: &Event| matches!(event, Event::Judged { number: of, .. } if *of == number);
-            self.writer.journal().entries().iter().any(|entry| is_it(&entry.event))
+            self.attempts.writer.journal().entries().iter().any(|entry| is_it(&entry.event))
         };
-        let Some(record) = self.records.iter().find(|record| !judged(record.number)).cloned() else {
+        let Some(record) = self.attempts.records.iter().find(|record| !judged(record.number)).cloned() else {
             return Ok(());
         };
-        let cell = record.cell.split('@').next().unwrap_or_default();
+        let cell = searched(&record);
         // The same runs before it give the same rate.
         let Next::Try(rate) = self.search(cell) else {
             bail!("run {} is not part of the search of {cell}: begin a new bundle", record.number);
         };
         let name = experiment::bundle::run_name(record.number, &record.cell, record.attempt);
-        let directory = self.writer.directory().join(experiment::bundle::RUNS).join(name);
+        let directory = self.attempts.writer.directory().join(experiment::bundle::RUNS).join(name);
         self.judge(&record, &directory, rate).map(|_| ())
     }
 
@@ -223,7 +209,7 @@ impl<'a> Searches<'a> {
         let search = |cell: &Cell| Search {
             cell: cell.id.clone(),
             levels: cell.levels.clone(),
-            trials: self.writer.journal().trials(&cell.id),
+            trials: self.attempts.writer.journal().trials(&cell.id),
             answer: match self.search(&cell.id) {
                 Next::Answer(answer) => Some(answer),
                 Next::Try(_) => None,
@@ -239,17 +225,21 @@ impl<'a> Searches<'a> {
             let reason = "the budget of time was used up".to_owned();
             search.answer = Some(Answer::Inconclusive { low, high, reason });
         }
-        self.writer.write(CAPACITY_FILE, &results)?;
-        self.writer.append(Event::Ended { reason })?;
-        self.writer.seal()?;
+        self.attempts.writer.write(CAPACITY_FILE, &results)?;
+        self.attempts.writer.append(Event::Ended { reason })?;
+        self.attempts.writer.seal()?;
         Ok((Outcome::Ended(reason), results))
     }
 
     fn stop(&mut self, reason: &str) -> anyhow::Result<()> {
-        self.writer.write(CAPACITY_FILE, &self.results())?;
-        self.writer.append(Event::Stopped { reason: reason.to_owned() })?;
-        Ok(self.writer.seal()?)
+        self.attempts.writer.write(CAPACITY_FILE, &self.results())?;
+        Ok(self.attempts.stop(reason)?)
     }
+}
+
+/// The cell of the plan that a run of a search is of: without its rate.
+fn searched(record: &RunRecord) -> &str {
+    record.cell.rsplit_once('@').map_or(&record.cell, |(cell, _)| cell)
 }
 
 fn line(judgement: &Judgement) -> String {

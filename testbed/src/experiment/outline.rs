@@ -135,7 +135,14 @@ fn possible(out: &mut String, plan: &Plan, claims: usize) -> fmt::Result {
         writeln!(
             out,
             "  differences, even the only one among {claims} claims (smallest adjusted p {smallest:.4}, where {ALPHA} is asked for)",
-        )
+        )?;
+        if f64::from(min) < needed {
+            writeln!(
+                out,
+                "  at least {needed:.0} blocks are run, for fewer cannot show any difference among {claims} claims"
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -16,13 +16,13 @@ mod verdict;
 pub mod workload;
 
 use crate::experiment::target::{Load, Target, Testbed};
-use anyhow::Context;
-use experiment::bundle::{ENVIRONMENT_FILE, RECORD_FILE, SAMPLES_FILE, STATISTICS_FILE};
+use anyhow::{Context, anyhow};
+use experiment::bundle::{ENVIRONMENT_FILE, SAMPLES_FILE, STATISTICS_FILE};
 use experiment::cell::Cell;
 use experiment::environment::Environments;
 use experiment::order::PlannedRun;
 use experiment::plan::Plan;
-use experiment::record::{Gate, RECORD_VERSION, RunRecord};
+use experiment::record::{Gate, RECORD_VERSION, RunRecord, Status};
 use experiment::sample::{self, Sample};
 use jiff::Timestamp;
 use outcome::Outcome;
@@ -33,7 +33,6 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 use std::time::{Duration, Instant};
-pub use usage::backlog_slope;
 
 /// The workload in the directory of a run.
 const WORKLOAD_FILE: &str = "workload.toml";
@@ -72,8 +71,8 @@ pub enum Progress<'a> {
     Ended,
 }
 
-/// Carries out a run; leaves its record and all that it was made of in the directory. A load waits for `patience` until nodes are
-/// quiet; one that begins in spite of noise has a record that says so.
+/// Carries out a run; leaves all that its record was made of in the directory. A load waits for `patience` until nodes are quiet;
+/// one that begins in spite of noise has a record that says so.
 ///
 /// # Errors
 /// A run that could not be carried out. One that was, and is not to be trusted, is a record that says so.
@@ -87,15 +86,21 @@ pub async fn run<T: Target>(
     progress(Progress::Starting);
     fs::create_dir_all(request.directory)
         .with_context(|| format!("cannot make {}", request.directory.display()))?;
-    let mut testbed = target.start(request.cell, request.directory).await?;
-    let carried_out = carry_out(&mut testbed, request, patience, progress).await;
-    let stopped = testbed.stop().await;
+    let started = target.start(request.cell, request.directory).await;
+    let (carried_out, stopped) = match started {
+        Ok(mut testbed) => {
+            let carried_out = carry_out(&mut testbed, request, patience, progress).await;
+            (carried_out, testbed.stop().await)
+        }
+        Err(error) => (Err(error), Ok(())),
+    };
     progress(Progress::Ended);
-    let outcome = carried_out?;
     let trouble = stopped.err().map(|error| format!("{error:#}"));
-    let record = record(request, &outcome, started_at, trouble);
-    write_json(&request.directory.join(RECORD_FILE), &record)?;
-    Ok(record)
+    match (carried_out, trouble) {
+        (Ok(outcome), trouble) => Ok(record(request, &outcome, started_at, trouble)),
+        (Err(error), None) => Err(error),
+        (Err(error), Some(trouble)) => Err(anyhow!("{error:#}; nor could it be stopped: {trouble}")),
+    }
 }
 
 async fn carry_out<B: Testbed>(
@@ -110,6 +115,7 @@ async fn carry_out<B: Testbed>(
     let workload = directory.join(WORKLOAD_FILE);
     let text = workload::text(&CellSettings::of(cell)?, &plan.timing, planned.seed)?;
     fs::write(&workload, text).with_context(|| format!("cannot write {}", workload.display()))?;
+    let services = testbed.services().await?;
     let clocks_before = testbed.clocks().await?;
     let Quiet { idle, before, idle_s, waited_s } = quiet::wait(testbed, patience, progress).await?;
     let load_from = Instant::now();
@@ -121,18 +127,21 @@ async fn carry_out<B: Testbed>(
         samples.push((Timestamp::now(), sample));
     };
     testbed.load(&load, directory, &mut take).await?;
-    let after = testbed.environments().await?;
+    let mut unseen = Vec::new();
+    let nodes = (Status::Invalid, "noise-unknown", "the noise on the nodes");
+    let after = outcome::seen(testbed.environments().await, nodes, &mut unseen).unwrap_or_default();
     let load_s = load_from.elapsed().as_secs_f64();
     let environments = Environments { idle, before, after, idle_s, load_s, waited_s };
     write_json(&directory.join(ENVIRONMENT_FILE), &environments)?;
     let statistics = testbed.statistics().await;
     write_json(&directory.join(STATISTICS_FILE), &statistics)?;
     progress(Progress::Auditing);
-    let deaths = testbed.deaths();
-    let drain_timeout_s = if deaths.is_empty() { plan.timing.drain_timeout_s } else { 0.0 };
+    let drain_timeout_s = if testbed.deaths().is_empty() { plan.timing.drain_timeout_s } else { 0.0 };
     let audit = audit::carry_out(testbed, directory, &run_id, drain_timeout_s).await;
-    let clocks_after = testbed.clocks().await?;
-    let services = testbed.services().await?;
+    let clocks = (Status::Invalid, "clock-unknown", "the clocks of the nodes");
+    let clocks_after = outcome::seen(testbed.clocks().await, clocks, &mut unseen).unwrap_or_default();
+    let restarts = (Status::Suspect, "restarts-unknown", "whether a service was restarted");
+    let services = outcome::seen(testbed.services().await, restarts, &mut unseen).unwrap_or(services);
     let wanted = services.iter().map(|facts| testbed.wanted_architecture(&facts.name).map(str::to_owned));
     let wanted = wanted.collect();
     let mut outcome = Outcome {
@@ -144,10 +153,10 @@ async fn carry_out<B: Testbed>(
         audit,
         wanted,
         services,
-        deaths: [deaths, testbed.deaths()].concat(),
+        deaths: testbed.deaths(),
         clocks: outcome::clocks(clocks_before, &clocks_after),
+        unseen,
     };
-    outcome.deaths.dedup();
     outcome.samples = since_begin(samples, outcome.result.started_at);
     let path = directory.join(SAMPLES_FILE);
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;

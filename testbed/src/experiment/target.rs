@@ -4,6 +4,7 @@ pub mod cluster;
 mod effective;
 mod environment;
 pub mod local;
+mod workload;
 
 use experiment::bundle::TargetKind;
 use experiment::cell::Cell;

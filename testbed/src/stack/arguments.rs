@@ -3,6 +3,7 @@
 use super::collector::{self, Collector};
 use super::plan::{Addresses, Plan, RedisPlan, TelemetryPlan};
 use super::programs::Programs;
+use super::redis_server::{self, RedisServer, RedisServerError};
 use anyhow::Context;
 use clap::Args;
 use service::config::AuthArgs;
@@ -190,6 +191,14 @@ impl StackArgs {
             Err(_) if mode.is_none() => Ok(TelemetryPlan::Off),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The Redis server to start.
+    ///
+    /// # Errors
+    /// As [`redis_server::find`].
+    pub fn find_redis_server(&self) -> Result<RedisServer, RedisServerError> {
+        redis_server::find(self.redis_server.as_deref(), self.environment.search_path.as_deref())
     }
 
     fn find_programs(&self) -> anyhow::Result<Programs> {

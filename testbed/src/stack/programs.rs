@@ -66,11 +66,15 @@ impl fmt::Display for ProgramsMissing {
 
 /// The program `name` in the directory `beside`, else in `search_path`.
 pub(crate) fn locate(name: &str, beside: &Path, search_path: Option<&OsStr>) -> Option<PathBuf> {
-    let in_path = search_path.map(std::env::split_paths).into_iter().flatten();
-    std::iter::once(beside.to_owned())
-        .chain(in_path)
-        .map(|directory| directory.join(name))
-        .find(|candidate| is_program(candidate))
+    let beside = beside.join(name);
+    if is_program(&beside) { Some(beside) } else { in_path(Path::new(name), search_path) }
+}
+
+/// The absolute path of the program `name` in `search_path`: what is started without a `PATH` is not found by its name.
+pub(crate) fn in_path(name: &Path, search_path: Option<&OsStr>) -> Option<PathBuf> {
+    let directories = search_path.map(std::env::split_paths).into_iter().flatten();
+    let found = directories.map(|directory| directory.join(name)).find(|candidate| is_program(candidate))?;
+    std::path::absolute(found).ok()
 }
 
 fn is_program(path: &Path) -> bool {

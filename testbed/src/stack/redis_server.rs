@@ -1,9 +1,10 @@
 //! The Redis that testbed starts itself: the server's version, its configuration, and waiting until it answers.
 
 use super::process::Process;
+use super::programs::in_path;
 use redis::InfoDict;
 use service::redis::RedisConfig;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -58,7 +59,7 @@ pub enum RedisServerError {
 /// A server program that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisServer {
-    /// Its path, or its name in `PATH`.
+    /// Its absolute path.
     pub program: PathBuf,
     /// `redis` or `valkey`.
     pub product: String,
@@ -66,18 +67,19 @@ pub struct RedisServer {
     pub version: String,
 }
 
-/// Finds a server: `program` if given, else the first of redis-server and valkey-server that there is.
+/// Finds a server: `program` if given, else the first of redis-server and valkey-server that there is in `search_path`.
 ///
 /// # Errors
 /// Where there is none, or it is too old.
-pub fn find(program: Option<&Path>) -> Result<RedisServer, RedisServerError> {
+pub fn find(program: Option<&Path>, search_path: Option<&OsStr>) -> Result<RedisServer, RedisServerError> {
     if let Some(program) = program {
-        return examine(program);
+        let is_name = program.file_name() == Some(program.as_os_str());
+        let found = if is_name { in_path(program, search_path) } else { std::path::absolute(program).ok() };
+        return examine(&found.unwrap_or_else(|| program.to_owned()));
     }
     let mut last = RedisServerError::Missing;
-    for name in SERVERS {
-        match examine(Path::new(name)) {
-            Err(RedisServerError::Unusable { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+    for program in SERVERS.iter().filter_map(|name| in_path(Path::new(name), search_path)) {
+        match examine(&program) {
             Err(error) => last = error,
             found => return found,
         }
@@ -223,15 +225,28 @@ mod tests {
 
     #[test]
     fn other_program_is_refused() {
-        let message = find(Some(Path::new("/bin/echo"))).unwrap_err().to_string();
+        let message = find(Some(Path::new("/bin/echo")), None).unwrap_err().to_string();
         assert!(message.starts_with("/bin/echo is not a redis-server that runs: it says "), "{message}");
     }
 
     #[test]
     fn missing_program_says_which_flag_names_one() {
-        let message = find(Some(Path::new("/nowhere/redis-server"))).unwrap_err().to_string();
+        let message = find(Some(Path::new("/nowhere/redis-server")), None).unwrap_err().to_string();
         assert!(message.starts_with("cannot start /nowhere/redis-server: "), "{message}");
         assert!(message.contains("--redis-server"), "{message}");
+    }
+
+    #[test]
+    fn server_of_the_search_path_is_known_by_its_absolute_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = directory.path().join("redis-server");
+        std::os::unix::fs::symlink("/bin/echo", &server).unwrap();
+        for named in [None, Some(Path::new("redis-server"))] {
+            let message = find(named, Some(directory.path().as_os_str())).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("{} is not a redis-server", server.display())), "{message}");
+        }
+        let message = find(None, Some(OsStr::new("/nowhere"))).unwrap_err().to_string();
+        assert!(message.starts_with("there is no redis-server"), "{message}");
     }
 
     #[test]

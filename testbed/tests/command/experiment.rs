@@ -78,7 +78,12 @@ async fn interrupted_experiment_is_resumed_and_has_every_run_once() {
         );
     }
     let (code, _, stderr) = Testbed::run(&arguments("resume", &bundle, &[])).await;
-    assert!(code == 1 && stderr.contains("there is nothing to resume"), "{code} {stderr}");
+    assert!(code == 64 && stderr.contains("there is nothing to resume"), "{code} {stderr}");
+    let archive = folder.path().join("bundle.tar.gz");
+    let (code, _, stderr) = Testbed::run(&arguments("resume", &archive, &[])).await;
+    assert!(code == 64 && stderr.contains("it is an archive: unpack it"), "{code} {stderr}");
+    let (code, _, stderr) = Testbed::run(&arguments("resume", &bundle, &["--target", "cluster"])).await;
+    assert!(code == 64 && stderr.contains("add --target local"), "{code} {stderr}");
 }
 
 /// Of a campaign that is stopped once `runs` runs are there.

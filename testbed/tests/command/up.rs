@@ -32,6 +32,8 @@ async fn missing_programs_name_the_command_that_builds_them() {
     assert!(stderr.starts_with("testbed: /usr/bin/env is not a redis-server that runs"), "{stderr}");
     let mut arguments = arguments[..arguments.len() - 2].to_vec();
     arguments[0] = "up".into();
+    // One that is not looked for.
+    arguments.extend(["--redis-url".into(), "redis://127.0.0.1:1".into()]);
     let (code, _, stderr) = Testbed::run(&arguments).await;
     assert_eq!(code, 1);
     assert!(

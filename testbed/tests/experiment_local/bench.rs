@@ -11,8 +11,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use testbed::experiment::run::{Progress, RunRequest, run};
 use testbed::experiment::target::Target;
-use testbed::experiment::target::local::LocalTarget;
 use testbed::experiment::target::local::arguments::LocalArgs;
+use testbed::experiment::target::local::{LocalOptions, LocalTarget};
+use testbed::processors::ProcessorSet;
 
 pub(crate) struct Bench {
     pub(crate) plan: Plan,
@@ -34,20 +35,17 @@ impl Bench {
 
     /// And with these arguments of the target.
     pub(crate) fn with(settings: &str, arguments: &[&str]) -> Self {
-        let text = format!(
-            "name = \"tiny\"\nquestion = \"Does it run?\"\n[timing]\nwarm-up = \"1s\"\nmeasure = \"5s\"\ncool-down = \"500ms\"\n\
-             [settings]\nrate = 200\n{settings}\n[[factors]]\nname = \"workers\"\nlevels = [1, 2]\n"
-        );
-        let plan = Plan::parse(Path::new("experiment.toml"), text).unwrap();
-        let programs = Path::new(env!("CARGO_BIN_EXE_testbed")).parent().unwrap();
-        for name in ["ingest-api", "process-worker", "query-api", "simulator"] {
-            let message = "build the programs first: cargo build --workspace --bins";
-            assert!(programs.join(name).is_file(), "{name} is not in {}: {message}", programs.display());
+        Self {
+            plan: plan(settings),
+            target: LocalTarget::new(options(arguments)).unwrap(),
+            directory: tempfile::tempdir().unwrap(),
         }
-        let own = ["test", "--programs", programs.to_str().unwrap()];
-        let options = Arguments::parse_from(own.iter().chain(arguments)).local.options().unwrap();
-        let options = options.guarded_by(Path::new(env!("CARGO_BIN_EXE_testbed")));
-        Self { plan, target: LocalTarget::new(options).unwrap(), directory: tempfile::tempdir().unwrap() }
+    }
+
+    /// With this thread kept off the simulator's processors.
+    pub(crate) fn keeping_aside(allowed: &ProcessorSet) -> Self {
+        let target = LocalTarget::keeping_aside(options(&[]), allowed).unwrap();
+        Self { target, ..Self::new("") }
     }
 
     pub(crate) fn directory(&self) -> PathBuf {
@@ -97,6 +95,26 @@ impl Bench {
     pub(crate) async fn refusal(&mut self) -> String {
         format!("{:#}", self.target.check(&cells(&self.plan)).await.unwrap_err())
     }
+}
+
+fn plan(settings: &str) -> Plan {
+    let text = format!(
+        "name = \"tiny\"\nquestion = \"Does it run?\"\n[timing]\nwarm-up = \"1s\"\nmeasure = \"5s\"\ncool-down = \"500ms\"\n\
+         [settings]\nrate = 200\n{settings}\n[[factors]]\nname = \"workers\"\nlevels = [1, 2]\n"
+    );
+    Plan::parse(Path::new("experiment.toml"), text).unwrap()
+}
+
+/// For programs of this build.
+fn options(arguments: &[&str]) -> LocalOptions {
+    let programs = Path::new(env!("CARGO_BIN_EXE_testbed")).parent().unwrap();
+    for name in ["ingest-api", "process-worker", "query-api", "simulator"] {
+        let message = "build the programs first: cargo build --workspace --bins";
+        assert!(programs.join(name).is_file(), "{name} is not in {}: {message}", programs.display());
+    }
+    let own = ["test", "--programs", programs.to_str().unwrap()];
+    let options = Arguments::parse_from(own.iter().chain(arguments)).local.options().unwrap();
+    options.guarded_by(Path::new(env!("CARGO_BIN_EXE_testbed")))
 }
 
 /// Reasons other than noise, of which a test cannot be sure.

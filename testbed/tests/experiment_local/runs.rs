@@ -23,6 +23,10 @@ fn value(record: &RunRecord, metric: &str) -> f64 {
     record.metrics.get(metric).unwrap_or_else(|| panic!("{metric} is missing: {record:#?}")).value
 }
 
+fn environments(directory: &Path) -> Environments {
+    serde_json::from_reader(File::open(directory.join("environment.json")).unwrap()).unwrap()
+}
+
 /// Process ids of the parts of the run that goes on in this directory.
 fn parts(directory: &Path) -> Vec<(String, i32)> {
     let scratch = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
@@ -93,7 +97,6 @@ async fn run_leaves_a_record_of_what_it_measured() {
         "ledger.json",
         "logs",
         "result.json",
-        "run.json",
         "samples.csv",
         "statistics.json",
         "timeseries.csv",
@@ -111,7 +114,8 @@ async fn run_leaves_a_record_of_what_it_measured() {
 
 #[tokio::test]
 async fn parts_keep_to_their_processors_and_know_nothing_of_the_shell() {
-    let mut bench = Bench::new("");
+    let allowed = ProcessorSet::allowed().unwrap();
+    let mut bench = Bench::keeping_aside(&allowed);
     let directory = bench.directory();
     let mut seen = BTreeMap::new();
     let mut look = |_: &experiment::sample::Sample| {
@@ -126,7 +130,7 @@ async fn parts_keep_to_their_processors_and_know_nothing_of_the_shell() {
         }
     };
     let record = bench.run("1", &mut look).await.unwrap();
-    let is_alone = ProcessorSet::allowed().unwrap().numbers().len() == 1;
+    let is_alone = allowed.numbers().len() == 1;
     for facts in &record.services {
         let (processors, variables) = &seen[&facts.name];
         assert_eq!(facts.processors.is_none(), is_alone, "{}", facts.name);
@@ -142,6 +146,9 @@ async fn parts_keep_to_their_processors_and_know_nothing_of_the_shell() {
     }
     let (simulator, services) = (&seen["simulator"].0, &seen["query-api"].0);
     assert!(is_alone || simulator != services, "the simulator shares {simulator}");
+    assert!(is_alone || ProcessorSet::allowed().unwrap() != allowed, "this thread is not kept aside");
+    let processors = environments(&directory).before[0].processors as usize;
+    assert_eq!(processors, allowed.numbers().len(), "those that the run may use");
 }
 
 #[tokio::test]
@@ -166,8 +173,7 @@ async fn load_waits_until_others_are_quiet() {
     is_over.store(true, Ordering::Relaxed);
     record.unwrap();
     assert!(noise.iter().any(|gate| gate == "busy-before") && !has_load_begun_in_noise, "{noise:?}");
-    let environments = File::open(bench.directory().join("environment.json")).unwrap();
-    let environments: Environments = serde_json::from_reader(environments).unwrap();
+    let environments = environments(&bench.directory());
     assert!(environments.waited_s > 0.0, "{environments:?}");
 }
 
@@ -207,4 +213,24 @@ async fn killed_worker_makes_a_run_invalid_and_its_last_words_are_kept() {
         let alive = testbed::procfs::start_ticks(u32::try_from(pid).unwrap());
         assert_eq!(alive, None, "{name} is still there");
     }
+}
+
+#[tokio::test]
+async fn simulator_that_fails_ends_a_run_with_its_last_words_where_they_are_kept() {
+    let mut bench = Bench::new("");
+    let directory = bench.directory();
+    let mut is_killed = false;
+    let mut kill = |sample: &experiment::sample::Sample| {
+        if !is_killed && sample.accepted > Some(0) {
+            is_killed = true;
+            let parts = parts(&directory);
+            let (_, simulator) = parts.iter().find(|(name, _)| name == "simulator").unwrap();
+            kill_process(Pid::from_raw(*simulator).unwrap(), Signal::KILL).unwrap();
+        }
+    };
+    let error = format!("{:#}", bench.run("1", &mut kill).await.unwrap_err());
+    assert!(error.starts_with("the simulator failed: signal 9; its log "), "{error}");
+    let log = bench.directory().join("logs/simulator.log");
+    assert!(error.contains(log.to_str().unwrap()) && log.is_file(), "{error}");
+    assert!(!error.contains("/.testbed-"), "what is gone after the run is named: {error}");
 }

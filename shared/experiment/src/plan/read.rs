@@ -24,6 +24,8 @@ const CONFIRM_DEFAULT: u32 = 3;
 const SEARCH_MEASURE_MIN_S: f64 = 15.0;
 /// A day: what is longer is written in minutes by mistake.
 const SECONDS_MAX: f64 = 86_400.0;
+/// A year: what is longer was not meant.
+const BUDGET_MAX_S: f64 = 365.0 * 86_400.0;
 
 impl Plan {
     /// Reads a plan.
@@ -172,6 +174,7 @@ fn budget(file: &ExperimentFile, plan: &Plan) -> Result<Budget, Fault> {
         repeats: file.budget.repeats.unwrap_or_else(|| runs.div_ceil(5)),
     };
     match &file.budget.time {
+        Some(time) if budget.time_s > BUDGET_MAX_S => fault(time, "no experiment may take more than a year"),
         Some(time) if budget.time_s < plan.expected_min_s() => {
             let message = format!(
                 "the plan takes at least {:.0} min, longer than its budget: fewer cells, blocks or seconds, or a larger budget",

@@ -49,35 +49,35 @@ impl NewBundleArgs {
     }
 }
 
-/// Carries out the campaign of a plan, or the search that it asks for.
+/// Carries out what is left of a plan: its campaign, or the search that it asks for. `accepts_changes` where runs may differ from
+/// earlier ones in what ran.
 ///
 /// # Errors
-/// As [`campaign`] and [`search`].
-pub(super) async fn from_the_start(
-    plan: &Plan,
-    writer: &mut BundleWriter,
-    place: &mut Place,
-) -> anyhow::Result<ExitCode> {
-    if plan.capacity.is_some() {
-        search(plan, writer, Vec::new(), place).await
-    } else {
-        campaign(plan, writer, Vec::new(), false, place).await
-    }
-}
-
-/// Carries out what is left of a campaign.
-///
-/// # Errors
-/// As [`Campaign::carry_out`].
-pub(super) async fn campaign(
+/// As [`Campaign::carry_out`] and [`Searches::carry_out`].
+pub(super) async fn carry_out(
     plan: &Plan,
     writer: &mut BundleWriter,
     records: Vec<RunRecord>,
     accepts_changes: bool,
     place: &mut Place,
 ) -> anyhow::Result<ExitCode> {
-    let mut interrupts = Interrupts::listen()?;
     say(&format!("bundle {}", writer.directory().display()));
+    let outcome = if plan.capacity.is_some() {
+        search(plan, writer, records, accepts_changes, place).await?
+    } else {
+        campaign(plan, writer, records, accepts_changes, place).await?
+    };
+    finish(writer, outcome, place.kind())
+}
+
+async fn campaign(
+    plan: &Plan,
+    writer: &mut BundleWriter,
+    records: Vec<RunRecord>,
+    accepts_changes: bool,
+    place: &mut Place,
+) -> anyhow::Result<Outcome> {
+    let mut interrupts = Interrupts::listen()?;
     let mut campaign = Campaign::new(plan, writer, records, accepts_changes);
     let outcome = {
         let interrupted = pin!(interrupts.next());
@@ -90,23 +90,19 @@ pub(super) async fn campaign(
         let bundle = Bundle::open(writer.directory())?;
         say(&analyse(&bundle.plan, &bundle.order.cells, &bundle.records()).answer);
     }
-    finish(writer, outcome)
+    Ok(outcome)
 }
 
-/// Carries out what is left of a search for capacities.
-///
-/// # Errors
-/// As [`Searches::carry_out`].
-pub(super) async fn search(
+async fn search(
     plan: &Plan,
     writer: &mut BundleWriter,
     records: Vec<RunRecord>,
+    accepts_changes: bool,
     place: &mut Place,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Outcome> {
     let mut interrupts = Interrupts::listen()?;
-    say(&format!("bundle {}", writer.directory().display()));
     let searched = {
-        let mut searches = Searches::new(plan, writer, records)?;
+        let mut searches = Searches::new(plan, writer, records, accepts_changes)?;
         let interrupted = pin!(interrupts.next());
         searches.carry_out(place, interrupted, say).await
     };
@@ -116,7 +112,7 @@ pub(super) async fn search(
         let answer = search.answer.as_ref().map_or_else(|| "not known yet".to_owned(), ToString::to_string);
         say(&format!("{}: {answer} ({} runs)", search.cell, search.trials.len()));
     }
-    finish(writer, outcome)
+    Ok(outcome)
 }
 
 fn words(end: End) -> &'static str {
@@ -128,14 +124,14 @@ fn words(end: End) -> &'static str {
     }
 }
 
-fn finish(writer: &BundleWriter, outcome: Outcome) -> anyhow::Result<ExitCode> {
+fn finish(writer: &BundleWriter, outcome: Outcome, target: TargetKind) -> anyhow::Result<ExitCode> {
     let directory = writer.directory();
     if outcome == Outcome::Interrupted {
         // What the run that was left has shown of itself.
         ProgressLine::of_stderr().clear();
         say(&format!(
-            "interrupted; what was measured is kept: go on with `testbed experiment resume {}`",
-            directory.display()
+            "interrupted; what was measured is kept: go on with `{}`",
+            resumption(directory, target)
         ));
         return Ok(ExitCode::from(EXIT_INTERRUPTED));
     }
@@ -145,4 +141,25 @@ fn finish(writer: &BundleWriter, outcome: Outcome) -> anyhow::Result<ExitCode> {
     say(&format!("archive {}", archive.display()));
     say(&format!("see it with `testbed report {}`", directory.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What goes on with a bundle.
+fn resumption(directory: &Path, target: TargetKind) -> String {
+    let target = match target {
+        TargetKind::Local => "",
+        TargetKind::Cluster => " --target cluster",
+    };
+    format!("testbed experiment resume {}{target}", directory.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundle_of_a_cluster_is_gone_on_with_there() {
+        let of = |target| resumption(Path::new("bundles/a"), target);
+        assert_eq!(of(TargetKind::Local), "testbed experiment resume bundles/a");
+        assert_eq!(of(TargetKind::Cluster), "testbed experiment resume bundles/a --target cluster");
+    }
 }

@@ -11,6 +11,7 @@ use crate::experiment::target::cluster::{ClusterArgs, ClusterTarget, Remains};
 use crate::experiment::target::local::LocalTarget;
 use crate::experiment::target::local::arguments::LocalArgs;
 use crate::interrupts::Interrupts;
+use crate::processors::ProcessorSet;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use experiment::bundle::TargetKind;
@@ -24,10 +25,11 @@ pub(super) struct PlaceArgs {
     /// Processes on this machine, or pods in a cluster
     #[arg(long, value_enum, default_value_t = PlaceName::Local)]
     pub(super) target: PlaceName,
-    /// Seconds that each load waits for others on the machine to be quiet
+    /// Most seconds that a load waits for others on the machine to be quiet
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     quiet_wait: u64,
-    /// Use runs that the gates for noise refuse, with a mark: for trials on a machine that others use as well
+    /// Use runs that the gates for noise refuse, with a mark: for trials on a machine that others use as well; loads then do not
+    /// wait for quiet
     #[arg(long)]
     accept_noise: bool,
     #[command(flatten)]
@@ -71,9 +73,9 @@ impl PlaceArgs {
     pub(super) async fn prepare(&self, cells: &[Cell]) -> anyhow::Result<Place> {
         match self.target {
             PlaceName::Local => {
-                let mut target = LocalTarget::new(self.local.options()?)?;
+                let allowed = ProcessorSet::allowed().context("cannot see which processors may be used")?;
+                let mut target = LocalTarget::keeping_aside(self.local.options()?, &allowed)?;
                 target.check(cells).await?;
-                target.keep_aside().context("cannot keep to the processors of the services")?;
                 Ok(Place::Local(Box::new(OnTarget::new(target, self.noise(), watch()))))
             }
             PlaceName::Cluster => {

@@ -13,10 +13,10 @@ use std::process::ExitCode;
 /// Arguments of `testbed experiment plan`.
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// The plan: a file, a folder with experiment.toml, or the name of a folder in experiments
+    /// The plan: a file, a folder with experiment.toml or local.toml, or the name of a folder in experiments
     #[arg(value_name = "PLAN")]
     plan: PathBuf,
-    /// Where it would be carried out: on one machine it is local.toml where a folder has one
+    /// Where it would be carried out; local takes local.toml of a folder that has one, cluster experiment.toml
     #[arg(long, value_enum, default_value_t = PlaceName::Local)]
     target: PlaceName,
     /// Print the plan with all defaults, as JSON

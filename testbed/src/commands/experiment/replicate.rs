@@ -32,7 +32,7 @@ pub(super) async fn run(args: &ReplicateArgs) -> anyhow::Result<ExitCode> {
     let traces = original.directory().join(TRACES);
     let mut place = args.new.place.prepare(&cells_with_traces(plan, &traces)?).await?;
     let mut writer = args.new.begin(&original.source, plan, &traces, place.kind())?;
-    let code = carry_out::from_the_start(plan, &mut writer, &mut place).await?;
+    let code = carry_out::carry_out(plan, &mut writer, Vec::new(), false, &mut place).await?;
     let directory = writer.directory().to_owned();
     if code != ExitCode::SUCCESS {
         return Ok(code);

@@ -4,8 +4,7 @@ use super::carry_out;
 use super::place::{PlaceArgs, PlaceName};
 use super::source::cells_with_traces;
 use crate::console::complain;
-use crate::experiment::campaign::resume;
-use anyhow::ensure;
+use crate::experiment::campaign::{Unresumable, resume};
 use clap::Args;
 use experiment::bundle::{Bundle, TRACES};
 use std::path::PathBuf;
@@ -31,19 +30,16 @@ pub(super) async fn run(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
         let traces = bundle.directory().join(TRACES);
         (bundle.head, bundle.plan, traces)
     };
-    ensure!(
-        args.place.target == PlaceName::from(head.target),
-        "{} was begun on another target: add --target {}",
-        args.bundle.display(),
-        if args.place.target == PlaceName::Local { "cluster" } else { "local" }
-    );
+    if args.place.target != PlaceName::from(head.target) {
+        let right = if args.place.target == PlaceName::Local { "cluster" } else { "local" };
+        let message = format!("it was begun on another target: add --target {right}");
+        return Err(Unresumable { path: args.bundle.clone(), message }.into());
+    }
     let mut place = args.place.prepare(&cells_with_traces(&plan, &traces)?).await?;
     let mut resumed = resume(&args.bundle, args.accept_changes)?;
     for change in &resumed.changes {
         complain(&format!("{change}; it is recorded"));
     }
-    if plan.capacity.is_some() {
-        return carry_out::search(&plan, &mut resumed.writer, resumed.records, &mut place).await;
-    }
-    carry_out::campaign(&plan, &mut resumed.writer, resumed.records, args.accept_changes, &mut place).await
+    let (writer, records) = (&mut resumed.writer, resumed.records);
+    carry_out::carry_out(&plan, writer, records, args.accept_changes, &mut place).await
 }

@@ -22,5 +22,5 @@ pub(super) async fn run(args: &RunArgs, is_search: bool) -> anyhow::Result<ExitC
     let source = source::read(&args.plan, place.target, is_search)?;
     let mut place = place.prepare(&cells_with_traces(&source.plan, &source.folder)?).await?;
     let mut writer = args.bundle.begin(&source.text, &source.plan, &source.folder, place.kind())?;
-    carry_out::from_the_start(&source.plan, &mut writer, &mut place).await
+    carry_out::carry_out(&source.plan, &mut writer, Vec::new(), false, &mut place).await
 }

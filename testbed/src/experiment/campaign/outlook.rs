@@ -20,7 +20,7 @@ pub struct Outlook {
     pub unusable: usize,
     /// Why the last attempt cannot be used; none where it can.
     pub last: Option<String>,
-    /// Seconds until the end, if it takes all blocks.
+    /// Seconds until the end, if it takes all blocks and no run is to be repeated.
     pub left_s: f64,
     /// The answer's ratios so far.
     pub answer: BTreeMap<String, Interval>,
@@ -42,7 +42,7 @@ impl fmt::Display for Outlook {
         if self.unusable > 0 {
             write!(formatter, " · {} unusable so far", self.unusable)?;
         }
-        write!(formatter, " · at most {} left", clock(Duration::from_secs_f64(self.left_s)))?;
+        write!(formatter, " · about {} left", clock(Duration::from_secs_f64(self.left_s)))?;
         for (pair, ratio) in &self.answer {
             write!(formatter, "\n  {pair}: {:.3} ({:.3} to {:.3})", ratio.estimate, ratio.low, ratio.high)?;
         }

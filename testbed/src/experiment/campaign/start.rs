@@ -1,10 +1,10 @@
 //! How the bundle of a campaign is begun, and how it is gone on with.
 
-use anyhow::{Context as _, bail, ensure};
-use experiment::bundle::{BUNDLE_VERSION, Bundle, BundleWriter, Driver, Event, Head, TargetKind};
+use anyhow::Context as _;
+use experiment::bundle::{BUNDLE_VERSION, Bundle, BundleWriter, Driver, Event, Head, Journal, TargetKind};
 use experiment::plan::Plan;
 use experiment::record::RunRecord;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Begins the bundle of a plan.
 ///
@@ -41,36 +41,46 @@ pub struct Resumed {
     pub changes: Vec<String>,
 }
 
+/// A bundle that is whole, and cannot be gone on with.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {message}", path.display())]
+pub struct Unresumable {
+    pub path: PathBuf,
+    /// Why, and what to do instead.
+    pub message: String,
+}
+
 /// Goes on with the bundle of a campaign that was interrupted.
 ///
 /// # Errors
 /// A bundle that cannot be read, was changed, or has ended; another testbed or machine than before, where that is not
 /// accepted.
 pub fn resume(directory: &Path, accepts_changes: bool) -> anyhow::Result<Resumed> {
-    ensure!(
-        !directory.is_file(),
-        "{} is an archive: unpack it, and resume the directory",
-        directory.display()
-    );
+    let unresumable = |message: String| Unresumable { path: directory.to_owned(), message };
+    if directory.is_file() {
+        return Err(unresumable("it is an archive: unpack it, and resume the directory".to_owned()).into());
+    }
     let bundle = Bundle::open(directory)?;
     if let Some(end) = bundle.journal.end() {
         let end = serde_json::to_string(&end)?;
-        bail!(
-            "{} has come to its end ({}): there is nothing to resume; see `testbed report {0}`",
-            directory.display(),
-            end.trim_matches('"')
+        let message = format!(
+            "it has come to its end ({}): there is nothing to resume; see `testbed report {}`",
+            end.trim_matches('"'),
+            directory.display()
         );
+        return Err(unresumable(message).into());
     }
     let driver = driver()?;
     let before = bundle.journal.driver().context("the journal does not say how the campaign was begun")?;
     let changes = changes(before, &driver);
-    ensure!(
-        changes.is_empty() || accepts_changes,
-        "{}: {}, and runs before and after could not be told apart from the effect: go on where it was begun, add \
-         --accept-changes to have it recorded, or begin a new bundle",
-        directory.display(),
-        changes.join("; ")
-    );
+    if !changes.is_empty() && !accepts_changes {
+        let message = format!(
+            "{}, and runs before and after could not be told apart from the effect: go on where it was begun, add \
+             --accept-changes to have it recorded and such runs marked, or begin a new bundle",
+            changes.join("; ")
+        );
+        return Err(unresumable(message).into());
+    }
     let mut writer = BundleWriter::open(directory)?;
     for path in writer.unfinished()? {
         std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
@@ -78,6 +88,19 @@ pub fn resume(directory: &Path, accepts_changes: bool) -> anyhow::Result<Resumed
     writer.append(Event::Resumed { driver, changes: changes.clone() })?;
     let records = bundle.records();
     Ok(Resumed { head: bundle.head, plan: bundle.plan, records, writer, changes })
+}
+
+/// In what the testbed or the machine that carries a campaign out differs from that of its first run.
+pub(in crate::experiment) fn changes_of_driver(journal: &Journal) -> Vec<String> {
+    let (mut first, mut now) = (None, None);
+    for entry in journal.entries() {
+        match &entry.event {
+            Event::Begun { driver } | Event::Resumed { driver, .. } => now = Some(driver),
+            Event::RunEnded { .. } => first = first.or(now),
+            _ => {}
+        }
+    }
+    first.zip(now).map_or_else(Vec::new, |(first, now)| changes(first, now))
 }
 
 fn changes(before: &Driver, now: &Driver) -> Vec<String> {

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::experiment::campaign::{begin, resume};
+use crate::experiment::fixtures::record;
 use anyhow::anyhow;
-use experiment::bundle::{Bundle, Entry, JOURNAL_FILE, RUNS, TargetKind, run_name};
-use experiment::record::{AuditFacts, Measured, RECORD_VERSION, ServiceFacts, Verdict};
-use std::collections::BTreeMap;
+use experiment::bundle::{Bundle, Entry, JOURNAL_FILE, RUNS, SUMS_FILE, TargetKind, run_name};
+use experiment::record::Reason;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -44,38 +44,6 @@ impl Runner for Recorded {
         }
         let is_invalid = is_first && self.invalid.contains(&attempt.planned.number);
         Ok(record(attempt, if is_invalid { Status::Invalid } else { Status::Valid }, self.version))
-    }
-}
-
-fn record(attempt: RunRequest<'_>, status: Status, version: &str) -> RunRecord {
-    let measured = Measured { value: 1000.0, samples: 1000.0, clock_error: 0.0, negative: 0 };
-    RunRecord {
-        version: RECORD_VERSION,
-        number: attempt.planned.number,
-        block: attempt.planned.block,
-        cell: attempt.planned.cell.clone(),
-        attempt: attempt.attempt,
-        seed: attempt.planned.seed,
-        run_id: "a".to_owned(),
-        started_at: Timestamp::UNIX_EPOCH,
-        ended_at: Timestamp::UNIX_EPOCH,
-        verdict: Verdict { status, reasons: Vec::new() },
-        steady_from_s: None,
-        metrics: BTreeMap::from([("response-time-p99".to_owned(), measured)]),
-        services: vec![ServiceFacts {
-            name: "process-worker-1".to_owned(),
-            architecture: "amd64".to_owned(),
-            is_emulated: false,
-            node: "here".to_owned(),
-            version: version.to_owned(),
-            digest: None,
-            processors: None,
-            settings: BTreeMap::new(),
-            restarts: 0,
-        }],
-        audit: AuditFacts::default(),
-        gates: Vec::new(),
-        clocks: Vec::new(),
     }
 }
 
@@ -270,21 +238,61 @@ async fn run_of_something_else_than_before_ends_the_campaign_and_is_kept_as_inva
     let plan = plan();
     let mut resumed = resume(&directory, true).unwrap();
     let mut campaign = Campaign::new(&plan, &mut resumed.writer, resumed.records, true);
-    let outcome = campaign.carry_out(&mut other, pin!(std::future::pending()), |_| {}).await.unwrap();
-    assert_eq!(outcome, Outcome::Ended(End::AllBlocks));
-    let records = Bundle::open(&directory).unwrap().records();
-    // The first of each cell is marked.
-    assert_eq!(records.iter().filter(|record| record.verdict.status == Status::Suspect).count(), 3);
+    campaign.carry_out(&mut other, pin!(at_poll(2 * (MOMENTS + 1) + 1)), |_| {}).await.unwrap();
+    drop(resumed.writer);
+    // Accepted for good.
+    let mut resumed = resume(&directory, false).unwrap();
+    let outcome = carry_out(&mut resumed.writer, resumed.records, &mut other, std::future::pending()).await;
+    assert_eq!(outcome.unwrap(), Outcome::Ended(End::AllBlocks));
+    let bundle = Bundle::open(&directory).unwrap();
+    assert_eq!(marked(&bundle, Status::Suspect), [(5, 2), (6, 1), (7, 1), (8, 1), (9, 1)]);
+    let told = |entry: &&Entry| matches!(entry.event, Event::EnvironmentChanged { .. });
+    assert_eq!(
+        bundle.journal.entries().iter().filter(told).count(),
+        2,
+        "once where it was refused, and once where it was accepted"
+    );
+}
+
+/// Runs that are marked because something has changed.
+fn marked(bundle: &Bundle, status: Status) -> Vec<(u32, u32)> {
+    let is_marked = |reason: &Reason| reason.check == "environment-changed" && reason.status == status;
+    let runs = bundle.runs.iter().map(|run| &run.record);
+    let marked = runs.filter(|record| record.verdict.reasons.iter().any(is_marked));
+    marked.map(|record| (record.number, record.attempt)).collect()
+}
+
+#[tokio::test]
+async fn runs_by_another_testbed_or_machine_than_the_first_are_marked() {
+    let (_parent, directory) = place();
+    let mut writer = begin(&directory, SOURCE, &plan(), TargetKind::Local).unwrap();
+    let mut runner = Recorded::default();
+    carry_out(&mut writer, Vec::new(), &mut runner, at_poll(4 * (MOMENTS + 1) + 1)).await.unwrap();
+    drop(writer);
+    was_begun_on_another_kernel(&directory);
+    let mut resumed = resume(&directory, true).unwrap();
+    carry_out(&mut resumed.writer, resumed.records, &mut runner, std::future::pending()).await.unwrap();
+    let bundle = Bundle::open(&directory).unwrap();
+    assert_eq!(marked(&bundle, Status::Suspect), [5, 6, 7, 8, 9].map(|number| (number, 1)));
+    let reasons = &bundle.runs[4].record.verdict.reasons;
+    assert!(reasons[0].message.contains("the kernel was 2.4.0 and is"), "{reasons:?}");
+}
+
+/// Writes another kernel into the journal, in place of this one.
+fn was_begun_on_another_kernel(directory: &Path) {
+    let path = directory.join(JOURNAL_FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    fs::write(&path, text.replace(kernel.trim(), "2.4.0")).unwrap();
+    // As if the machine had stopped.
+    fs::remove_file(directory.join(SUMS_FILE)).ok();
 }
 
 #[test]
 fn campaign_goes_on_by_the_same_testbed_on_the_same_machine_unless_told_otherwise() {
     let (_parent, directory) = place();
     drop(begin(&directory, SOURCE, &plan(), TargetKind::Local).unwrap());
-    let path = directory.join(JOURNAL_FILE);
-    let text = fs::read_to_string(&path).unwrap();
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    fs::write(&path, text.replace(kernel.trim(), "2.4.0")).unwrap();
+    was_begun_on_another_kernel(&directory);
     let message = resume(&directory, false).unwrap_err().to_string();
     assert!(
         message.contains("the kernel was 2.4.0 and is") && message.contains("--accept-changes"),

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::experiment::campaign::{begin, resume};
+use crate::experiment::fixtures;
+use crate::experiment::run::RunRequest;
 use experiment::bundle::{Bundle, JOURNAL_FILE, SUMS_FILE, TargetKind};
-use experiment::record::{AuditFacts, Measured, RECORD_VERSION, Verdict};
+use experiment::record::Status;
 use experiment::sample::{Sample, write_csv};
-use std::collections::BTreeMap;
 use std::fs;
 use std::pin::pin;
 use std::task::Poll;
@@ -16,8 +17,10 @@ const SOURCE: &str = "name = \"small\"\nquestion = \"How much?\"\n[timing]\nmeas
      [slos]\nresponse-time-p99 = \"100ms\"\n[capacity]\nfrom = 100\nto = 10000\nprecision = 0.2\nconfirm = 2\n";
 
 /// One worker sustains 1,000 events a second, two sustain 1,800.
+#[derive(Default)]
 struct Limited {
     rates: Vec<(String, f64)>,
+    version: &'static str,
 }
 
 impl Runner for Limited {
@@ -34,29 +37,7 @@ impl Runner for Limited {
         let samples: Vec<Sample> = (0..40).map(sample).collect();
         let file = File::create(attempt.directory.join(SAMPLES_FILE)).unwrap();
         write_csv(file, &samples).unwrap();
-        Ok(record(attempt))
-    }
-}
-
-fn record(attempt: RunRequest<'_>) -> RunRecord {
-    let measured = Measured { value: 1000.0, samples: 1000.0, clock_error: 0.0, negative: 0 };
-    RunRecord {
-        version: RECORD_VERSION,
-        number: attempt.planned.number,
-        block: attempt.planned.block,
-        cell: attempt.planned.cell.clone(),
-        attempt: attempt.attempt,
-        seed: attempt.planned.seed,
-        run_id: "a".to_owned(),
-        started_at: Timestamp::UNIX_EPOCH,
-        ended_at: Timestamp::UNIX_EPOCH,
-        verdict: Verdict::default(),
-        steady_from_s: None,
-        metrics: BTreeMap::from([("response-time-p99".to_owned(), measured)]),
-        services: Vec::new(),
-        audit: AuditFacts { outcome: Some("pass".to_owned()), ..AuditFacts::default() },
-        gates: Vec::new(),
-        clocks: Vec::new(),
+        Ok(fixtures::record(attempt, Status::Valid, self.version))
     }
 }
 
@@ -71,7 +52,7 @@ async fn search(
     interrupted: impl Future<Output = ()>,
 ) -> (Outcome, Results) {
     let plan = plan();
-    let mut searches = Searches::new(&plan, writer, records).unwrap();
+    let mut searches = Searches::new(&plan, writer, records, false).unwrap();
     searches.carry_out(runner, pin!(interrupted), |_| {}).await.unwrap()
 }
 
@@ -81,8 +62,8 @@ async fn each_run_says_how_much_is_left_and_why_a_rate_was_not_sustained() {
     let plan = plan();
     let mut writer = begin(&parent.path().join("small"), SOURCE, &plan, TargetKind::Local).unwrap();
     let mut said = Vec::new();
-    let mut searches = Searches::new(&plan, &mut writer, Vec::new()).unwrap();
-    let mut runner = Limited { rates: Vec::new() };
+    let mut searches = Searches::new(&plan, &mut writer, Vec::new(), false).unwrap();
+    let mut runner = Limited::default();
     searches
         .carry_out(&mut runner, pin!(std::future::pending()), |line| said.push(line.to_owned()))
         .await
@@ -104,7 +85,7 @@ async fn limit_of_each_cell_is_found_and_the_searches_take_turns() {
     let parent = TempDir::new().unwrap();
     let directory = parent.path().join("small");
     let mut writer = begin(&directory, SOURCE, &plan(), TargetKind::Local).unwrap();
-    let mut runner = Limited { rates: Vec::new() };
+    let mut runner = Limited::default();
     let (outcome, results) = search(&mut writer, Vec::new(), &mut runner, std::future::pending()).await;
     assert_eq!(outcome, Outcome::Ended(End::Answered));
     for (search, limit) in results.searches.iter().zip([1000.0, 1800.0]) {
@@ -125,7 +106,7 @@ async fn search_that_was_interrupted_goes_on_with_the_same_rates() {
     let parent = TempDir::new().unwrap();
     let whole = parent.path().join("whole");
     let mut writer = begin(&whole, SOURCE, &plan(), TargetKind::Local).unwrap();
-    let mut undisturbed = Limited { rates: Vec::new() };
+    let mut undisturbed = Limited::default();
     let (_, expected) = search(&mut writer, Vec::new(), &mut undisturbed, std::future::pending()).await;
     for poll in [1, 2, 5, 12] {
         let directory = parent.path().join(format!("interrupted-{poll}"));
@@ -135,7 +116,7 @@ async fn search_that_was_interrupted_goes_on_with_the_same_rates() {
             polls += 1;
             if polls >= poll { Poll::Ready(()) } else { Poll::Pending }
         });
-        let mut runner = Limited { rates: Vec::new() };
+        let mut runner = Limited::default();
         let (outcome, _) = search(&mut writer, Vec::new(), &mut runner, interrupted).await;
         assert_eq!(outcome, Outcome::Interrupted);
         drop(writer);
@@ -151,4 +132,41 @@ async fn search_that_was_interrupted_goes_on_with_the_same_rates() {
         assert_eq!(results, expected, "poll {poll}");
         assert_eq!(runner.rates, undisturbed.rates, "poll {poll}");
     }
+}
+
+#[tokio::test]
+async fn run_of_something_else_than_before_ends_a_search_unless_it_is_accepted() {
+    let parent = TempDir::new().unwrap();
+    let (directory, plan) = (parent.path().join("small"), plan());
+    let mut writer = begin(&directory, SOURCE, &plan, TargetKind::Local).unwrap();
+    let mut polls = 0;
+    let interrupted = std::future::poll_fn(move |_| {
+        polls += 1;
+        if polls > 8 { Poll::Ready(()) } else { Poll::Pending }
+    });
+    let mut runner = Limited { version: "1", ..Limited::default() };
+    search(&mut writer, Vec::new(), &mut runner, interrupted).await;
+    drop(writer);
+    let done = runner.rates.len();
+    let mut other = Limited { version: "2", ..Limited::default() };
+    let mut resumed = resume(&directory, false).unwrap();
+    let mut searches = Searches::new(&plan, &mut resumed.writer, resumed.records, false).unwrap();
+    let refused = searches.carry_out(&mut other, pin!(std::future::pending()), |_| {}).await;
+    let message = refused.unwrap_err().to_string();
+    assert!(message.contains("the version of process-worker-1 was 1 and is 2"), "{message}");
+    drop(resumed.writer);
+    let bundle = Bundle::open(&directory).unwrap();
+    let last = &bundle.runs.last().unwrap().record;
+    assert_eq!((bundle.runs.len(), last.verdict.status), (done + 1, Status::Invalid));
+    assert!(bundle.is_sealed && directory.join(CAPACITY_FILE).is_file());
+    drop(bundle);
+
+    let mut resumed = resume(&directory, true).unwrap();
+    let mut searches = Searches::new(&plan, &mut resumed.writer, resumed.records, true).unwrap();
+    let (outcome, _) = searches.carry_out(&mut other, pin!(std::future::pending()), |_| {}).await.unwrap();
+    assert_eq!(outcome, Outcome::Ended(End::Answered));
+    let records = Bundle::open(&directory).unwrap().records();
+    assert!(records[..done].iter().all(|record| record.verdict.status == Status::Valid));
+    assert!(records[done + 1..].iter().all(|record| record.verdict.status == Status::Suspect));
+    assert!(records.len() > done + 2, "{}", records.len());
 }

@@ -26,6 +26,15 @@ fn plan_that_can_show_nothing_is_told_so() {
 }
 
 #[test]
+fn plan_whose_least_blocks_are_too_few_says_how_many_are_run() {
+    let eight = PLAN.replace("[500, 1000]", "[1, 2, 3, 4, 5, 6, 7, 8]");
+    let few = outline_of(&eight);
+    assert!(few.contains("at least 11 blocks are run, for fewer cannot show"), "{few}");
+    let enough = outline_of(&eight.replace("min = 6", "min = 11"));
+    assert!(!enough.contains("blocks are run, for fewer"), "{enough}");
+}
+
+#[test]
 fn search_is_outlined_by_its_bounds() {
     let text = PLAN.replace(
         "[[factors]]\nname = \"rate\"\nlevels = [500, 1000]",

@@ -1,7 +1,7 @@
 //! Energy for an event, above what the machine takes when nothing is sent.
 
 use super::outcome::exact;
-use super::usage::difference;
+use super::usage::Growth;
 use experiment::environment::{Environments, NodeEnvironment};
 use experiment::record::Measured;
 use experiment::sample::Sample;
@@ -18,9 +18,11 @@ pub(super) fn energy_per_event(
     let Environments { idle, before, after, idle_s, load_s, .. } = environments;
     let idle_watts = joules(idle, before, *idle_s)? / idle_s;
     let above_idle_j = joules(before, after, *load_s)? - idle_watts * load_s;
-    let (first, last) = (samples.first()?, samples.last()?);
-    let events = difference(first.settled, last.settled).filter(|events| *events > 0.0)?;
-    Some(("energy-per-event".into(), exact(above_idle_j * 1e6 / events, 1.0)))
+    let all: Vec<&Sample> = samples.iter().collect();
+    let settled = Growth::of(&all, |sample| Some([sample.settled? as f64]))?;
+    // In seconds at an end that are not known as many are taken as in the others: the meters counted then as well.
+    let events = settled.by[0] / settled.span_s * (samples.last()?.at_s - samples.first()?.at_s);
+    (events > 0.0).then(|| ("energy-per-event".into(), exact(above_idle_j * 1e6 / events, 1.0)))
 }
 
 /// Kinds of meters, as their names begin; what a kind measures is part of what those before it do.
@@ -57,8 +59,8 @@ mod tests {
         vec![NodeEnvironment { energy_j: [("rapl:package-0".to_owned(), energy_j)].into(), ..node() }]
     }
 
-    fn at(settled: u64) -> Sample {
-        Sample { settled: Some(settled), ..Sample::default() }
+    fn at(at_s: f64, settled: Option<u64>) -> Sample {
+        Sample { at_s, settled, ..Sample::default() }
     }
 
     #[test]
@@ -89,9 +91,12 @@ mod tests {
             waited_s: 0.0,
         };
         // 5 W idle; 300 J in 20 s are 200 J more.
-        let samples = [at(0), at(1000)];
+        let mut samples = [at(0.0, Some(0)), at(5.0, Some(250)), at(19.0, Some(950)), at(20.0, Some(1000))];
         let (name, energy) = energy_per_event(&environments, &samples).unwrap();
         assert_eq!((name.as_str(), energy.value.round()), ("energy-per-event", 200_000.0));
+        (samples[0].settled, samples[3].settled) = (None, None);
+        let (_, energy) = energy_per_event(&environments, &samples).unwrap();
+        assert_eq!(energy.value.round(), 200_000.0, "answers that are missing change nothing");
         environments.after = metered(1.0);
         assert_eq!(energy_per_event(&environments, &samples), None, "the counter was set back");
     }

@@ -4,7 +4,7 @@ use super::audit::AuditOutcome;
 use super::simulator_result::SimulatorResult;
 use super::workload::MEASURE;
 use experiment::environment::Environments;
-use experiment::record::{ClockFacts, Measured, ServiceFacts};
+use experiment::record::{ClockFacts, Measured, Reason, ServiceFacts, Status};
 use experiment::sample::Sample;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub(super) struct Outcome {
     pub(super) wanted: Vec<Option<String>>,
     pub(super) deaths: Vec<String>,
     pub(super) clocks: Vec<ClockFacts>,
+    /// What could not be seen after the load.
+    pub(super) unseen: Vec<Reason>,
 }
 
 /// What is measured, in seconds since the load began.
@@ -52,6 +54,21 @@ impl Outcome {
 /// A number without an error of clocks.
 pub(super) fn exact(value: f64, samples: f64) -> Measured {
     Measured { value, samples, clock_error: 0.0, negative: 0 }
+}
+
+/// What was looked at after a load; nothing where that failed, which is a reason against the run, and not against its load.
+pub(super) fn seen<T>(
+    looked: anyhow::Result<T>,
+    (status, check, what): (Status, &str, &str),
+    unseen: &mut Vec<Reason>,
+) -> Option<T> {
+    let reason = |error: &anyhow::Error| Reason {
+        status,
+        check: check.to_owned(),
+        message: format!("{what} could not be seen after the load: {error:#}"),
+    };
+    unseen.extend(looked.as_ref().err().map(reason));
+    looked.ok()
 }
 
 /// The clocks of nodes before and after.
@@ -105,6 +122,7 @@ pub(super) mod tests {
             services,
             deaths: Vec::new(),
             clocks: Vec::new(),
+            unseen: Vec::new(),
         }
     }
 }

@@ -5,11 +5,13 @@ use experiment::metric::REDIS;
 use experiment::plan::Service;
 use experiment::record::Measured;
 use experiment::sample::{Sample, ServiceSample};
-use measurement::statistics::{CONFIDENCE, Residuals, Slope, theil_sen};
+use measurement::statistics::{CONFIDENCE, Residuals, theil_sen};
 use std::collections::BTreeMap;
 
 /// Between two samples nearer than this, figures of whole clock ticks mean nothing.
 const SPAN_MIN_S: f64 = 0.5;
+/// Events a second that were stored.
+pub(super) const THROUGHPUT: &str = "throughput";
 /// What a part has used since it started.
 type Figure = fn(&ServiceSample) -> Option<f64>;
 
@@ -20,29 +22,25 @@ fn parts() -> impl Iterator<Item = &'static str> {
 
 /// Throughput, slope of the backlog, and costs in `window`. What cannot be known is absent.
 pub(super) fn metrics(samples: &[Sample], window: Window) -> BTreeMap<String, Measured> {
-    let within: Vec<&Sample> =
-        samples.iter().filter(|sample| (window.from_s..=window.to_s).contains(&sample.at_s)).collect();
-    let mut metrics = BTreeMap::new();
-    let (Some(first), Some(last)) = (within.first(), within.last()) else { return metrics };
-    let span_s = last.at_s - first.at_s;
-    if span_s < SPAN_MIN_S {
-        return metrics;
-    }
+    let is_within = |sample: &&Sample| (window.from_s..=window.to_s).contains(&sample.at_s);
+    let within: Vec<&Sample> = samples.iter().filter(is_within).collect();
     let count = within.len() as f64;
+    let mut metrics = BTreeMap::new();
     let mut add = |name: String, value: Option<f64>| {
         metrics.extend(value.map(|value| (name, exact(value, count))));
     };
-    let events = difference(first.settled, last.settled);
-    add("throughput".into(), events.map(|events| events / span_s));
-    add("backlog-slope".into(), slope(&within).map(|slope| slope.slope.estimate));
+    let settled = Growth::of(&within, |sample| Some([sample.settled? as f64]));
+    let settled = settled.filter(|settled| settled.by[0] >= 0.0);
+    add(THROUGHPUT.into(), settled.map(|settled| settled.by[0] / settled.span_s));
+    add("backlog-slope".into(), slope(&within));
     for part in parts() {
         let resident = within.iter().filter_map(|sample| sample.services.get(part)?.resident_bytes);
         add(format!("memory-peak-{part}"), resident.max().map(|bytes| bytes as f64));
     }
-    let Some(events) = events.filter(|events| *events > 0.0) else { return metrics };
     let used = |part: &str, figure: Figure| {
-        let of = |sample: &Sample| figure(sample.services.get(part)?);
-        Some((of(last)? - of(first)?) / events)
+        let of = |sample: &Sample| Some([sample.settled? as f64, figure(sample.services.get(part)?)?]);
+        let [events, used] = Growth::of(&within, of)?.by;
+        (events > 0.0).then(|| used / events)
     };
     let figures: [(&str, Figure); 3] = [
         ("cpu-per-event", |of| of.cpu_s.map(|cpu_s| cpu_s * 1e6)),
@@ -60,23 +58,34 @@ pub(super) fn metrics(samples: &[Sample], window: Window) -> BTreeMap<String, Me
     metrics
 }
 
-/// The growth of the backlog in events a second, with its interval, from `from_s` to `to_s`; none with fewer than 10 samples.
-#[must_use]
-pub fn backlog_slope(samples: &[Sample], from_s: f64, to_s: f64) -> Option<Slope> {
-    let within: Vec<&Sample> =
-        samples.iter().filter(|sample| (from_s..=to_s).contains(&sample.at_s)).collect();
-    slope(&within)
+/// By how much figures have grown from the first to the last of the samples in which all of them are known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Growth<const FIGURES: usize> {
+    pub(super) by: [f64; FIGURES],
+    pub(super) span_s: f64,
 }
 
-fn slope(samples: &[&Sample]) -> Option<Slope> {
+impl<const FIGURES: usize> Growth<FIGURES> {
+    /// None where they are not known at two moments far enough from each other.
+    pub(super) fn of(
+        samples: &[&Sample],
+        figures: impl Fn(&Sample) -> Option<[f64; FIGURES]>,
+    ) -> Option<Self> {
+        let known = |sample: &&Sample| Some((sample.at_s, figures(sample)?));
+        let (from_s, first) = samples.iter().find_map(known)?;
+        let (to_s, last) = samples.iter().rev().find_map(known)?;
+        let by = std::array::from_fn(|figure| last[figure] - first[figure]);
+        let span_s = to_s - from_s;
+        (span_s >= SPAN_MIN_S).then_some(Self { by, span_s })
+    }
+}
+
+/// The growth of the backlog in events a second; none with fewer than 10 samples.
+fn slope(samples: &[&Sample]) -> Option<f64> {
     let points = samples.iter().filter_map(|sample| Some((sample.at_s, sample.backlog? as f64)));
     let (at_s, backlog): (Vec<f64>, Vec<f64>) = points.unzip();
-    theil_sen(&at_s, &backlog, Residuals::Autocorrelated, CONFIDENCE).ok()
-}
-
-/// None where either is not known.
-pub(super) fn difference(first: Option<u64>, last: Option<u64>) -> Option<f64> {
-    Some(last?.checked_sub(first?)? as f64)
+    let slope = theil_sen(&at_s, &backlog, Residuals::Autocorrelated, CONFIDENCE).ok()?;
+    Some(slope.slope.estimate)
 }
 
 #[cfg(test)]
@@ -116,6 +125,18 @@ mod tests {
         assert_eq!((value("network-per-event"), value("network-per-event-redis")), (1500.0, 500.0));
         assert_eq!(value("backlog-slope"), 10.0);
         assert_eq!(metrics["throughput"].samples, 12.0);
+    }
+
+    #[test]
+    fn answer_that_is_missing_at_an_end_of_the_window_shortens_it() {
+        let mut samples: Vec<Sample> = (0..=20).map(|second| sample(f64::from(second))).collect();
+        samples[5].settled = None;
+        samples[16].settled = None;
+        samples[6].services.get_mut("query-api").unwrap().cpu_s = None;
+        let metrics = metrics(&samples, Window { from_s: 4.5, to_s: 16.0 });
+        let value = |name: &str| metrics[name].value;
+        assert_eq!((value("throughput"), value("cpu-per-event-query-api").round()), (100.0, 100.0));
+        assert_eq!((value("cpu-per-event").round(), value("network-per-event")), (300.0, 1500.0));
     }
 
     #[test]

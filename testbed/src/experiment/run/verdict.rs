@@ -2,6 +2,7 @@
 
 use super::outcome::Outcome;
 use super::steadiness::Judgement;
+use super::usage::THROUGHPUT;
 use experiment::record::{Gate, Measured, Reason, Status, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ pub(super) fn verdict(
     metrics: &BTreeMap<String, Measured>,
     trouble: Option<String>,
 ) -> Verdict {
-    let mut reasons = Vec::new();
+    let mut reasons = outcome.unseen.clone();
     let mut add = |status, check: &str, message: String| {
         reasons.push(Reason { status, check: check.to_owned(), message });
     };
@@ -69,6 +70,11 @@ pub(super) fn verdict(
     if let Some(reason) = &steadiness.reason {
         add(Status::Suspect, "unsteady", reason.clone());
     }
+    if !metrics.contains_key(THROUGHPUT) {
+        let message = "the measured part has no two moments at which it is known how much was stored: throughput and what an event \
+                       costs are missing";
+        add(Status::Suspect, "throughput-unknown", message.to_owned());
+    }
     if let Some(trouble) = trouble {
         add(Status::Suspect, "stop", trouble);
     }
@@ -78,6 +84,7 @@ pub(super) fn verdict(
 
 #[cfg(test)]
 mod tests {
+    use super::super::outcome::exact;
     use super::super::outcome::tests::outcome;
     use super::super::simulator_result::SimulatorReason;
     use super::super::verdict;
@@ -87,7 +94,8 @@ mod tests {
         let mut outcome = outcome();
         change(&mut outcome);
         let steady = Judgement { from_s: Some(0.0), reason: None };
-        let verdict = verdict::verdict(&outcome, &[], &steady, &BTreeMap::new(), None);
+        let metrics = BTreeMap::from([(THROUGHPUT.to_owned(), exact(200.0, 10.0))]);
+        let verdict = verdict::verdict(&outcome, &[], &steady, &metrics, None);
         (verdict.status, verdict.reasons.into_iter().map(|reason| reason.check).collect())
     }
 
@@ -120,6 +128,16 @@ mod tests {
         assert_eq!(
             judged(|run| run.result.verdict.reasons.push(reason("note"))),
             (Status::Valid, Vec::new())
+        );
+    }
+
+    #[test]
+    fn run_whose_throughput_is_not_known_is_suspect() {
+        let steady = Judgement { from_s: Some(0.0), reason: None };
+        let verdict = verdict::verdict(&outcome(), &[], &steady, &BTreeMap::new(), None);
+        assert_eq!(
+            (verdict.status, verdict.reasons[0].check.as_str()),
+            (Status::Suspect, "throughput-unknown")
         );
     }
 

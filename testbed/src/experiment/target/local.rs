@@ -25,6 +25,7 @@ use crate::stack::{Role, Stack, ports};
 use anyhow::Context;
 use arms::{Arm, arms};
 use division::Division;
+use environment::ThisMachine;
 use experiment::bundle::TargetKind;
 use experiment::cell::Cell;
 use experiment::plan::Service;
@@ -65,28 +66,37 @@ impl LocalOptions {
 pub struct LocalTarget {
     options: LocalOptions,
     division: Division,
-    meters: Arc<Meters>,
+    machine: Arc<ThisMachine>,
 }
 
 impl LocalTarget {
-    /// This machine, with the processors that this process may use.
+    /// This machine, with the processors that this thread may use.
     ///
     /// # Errors
     /// Where the system does not tell which, or the log of a meter cannot be used.
     pub fn new(options: LocalOptions) -> anyhow::Result<Self> {
         let allowed = ProcessorSet::allowed().context("cannot see which processors may be used")?;
-        let meters = Arc::new(Meters::of(Path::new("/"), options.energy_csv.clone()));
-        meters.joules()?;
-        Ok(Self { options, division: Division::of(&allowed), meters })
+        Self::with(options, &allowed, Division::of(&allowed))
     }
 
-    /// Keeps this thread, and those that it starts from now on, off the simulator's processors: even a millisecond of looking
-    /// each second would make one request in a hundred late.
+    /// This machine, with these processors for its runs. Keeps this thread, and those that it starts from now on, off the
+    /// simulator's: even a millisecond of looking each second would make one request in a hundred late.
     ///
     /// # Errors
-    /// A system that does not let it.
-    pub fn keep_aside(&self) -> std::io::Result<()> {
-        self.division.services.as_ref().map_or(Ok(()), ProcessorSet::keep_to)
+    /// As [`LocalTarget::new`], or a system that does not let it.
+    pub fn keeping_aside(options: LocalOptions, allowed: &ProcessorSet) -> anyhow::Result<Self> {
+        let division = Division::of(allowed);
+        let kept = division.services.as_ref().map_or(Ok(()), ProcessorSet::keep_to);
+        kept.context("cannot keep to the processors of the services")?;
+        Self::with(options, allowed, division)
+    }
+
+    /// Starts the threads of the meters.
+    fn with(options: LocalOptions, allowed: &ProcessorSet, division: Division) -> anyhow::Result<Self> {
+        let meters = Meters::of(Path::new("/"), options.energy_csv.clone());
+        meters.joules()?;
+        let processors = u32::try_from(allowed.numbers().len())?;
+        Ok(Self { options, division, machine: Arc::new(ThisMachine { processors, meters }) })
     }
 
     /// How the services of a cell are run.
@@ -146,11 +156,8 @@ impl LocalTarget {
     ) -> BTreeMap<Role, Special> {
         let text = |set: &Option<ProcessorSet>| set.as_ref().map(ToString::to_string);
         let division = &self.division;
-        let with_simulator = |niceness| Special {
-            processors: text(&division.simulator),
-            niceness,
-            ..Special::default()
-        };
+        let with_simulator =
+            |niceness| Special { processors: text(&division.simulator), niceness, ..Special::default() };
         let mut special = BTreeMap::from([
             (Role::Simulator, with_simulator(0)),
             // What it does can wait, and requests would be sent late.
@@ -206,8 +213,8 @@ impl Target for LocalTarget {
         // Beside the results, on the storage that is measured, and to be moved there.
         let scratch = tempfile::Builder::new().prefix(".testbed-").tempdir_in(directory)?;
         let stack = Stack::new(self.plan(&settings, &runnables)?, Directory::open(scratch.path())?)?;
-        let mut testbed =
-            LocalTestbed::new(stack, scratch, directory.join("logs"), arms, known, Arc::clone(&self.meters));
+        let machine = Arc::clone(&self.machine);
+        let mut testbed = LocalTestbed::new(stack, scratch, directory.join("logs"), arms, known, machine);
         match testbed.start().await {
             Ok(()) => Ok(testbed),
             Err(error) => {

@@ -89,6 +89,12 @@ fn impossible_values_are_refused_at_their_place() {
 }
 
 #[test]
+fn budget_without_end_is_refused() {
+    let error = refusal(&format!("{MINIMAL}[budget]\ntime = 1e30\n"), 7);
+    assert!(error.contains("no experiment may take more than a year"), "{error}");
+}
+
+#[test]
 fn plan_longer_than_its_budget_is_refused() {
     let error = refusal(&format!("{MINIMAL}[budget]\ntime = \"5m\"\n"), 7);
     assert!(error.contains("at least 38 min"), "{error}");

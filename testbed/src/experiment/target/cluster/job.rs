@@ -1,15 +1,14 @@
 //! The simulator's job: its objects for a load, and how far it is.
 
 use super::super::Load;
+use super::super::workload::phases;
 use crate::cluster::objects::Object;
 use anyhow::Context;
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
-use toml_file::Seconds;
 
 /// The name of the job, and of the label of its pods.
 pub(super) const SIMULATOR: &str = "simulator";
@@ -17,18 +16,6 @@ pub(super) const SIMULATOR: &str = "simulator";
 const START_TIMEOUT: Duration = Duration::from_secs(300);
 /// For the last answers, and for results that go to Redis over a slow network.
 const END_TIMEOUT: Duration = Duration::from_secs(300);
-
-/// A workload file, in part.
-#[derive(Debug, Deserialize)]
-struct Workload {
-    #[serde(default)]
-    phases: Vec<Phase>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Phase {
-    duration: Option<Seconds>,
-}
 
 /// How far a job is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,9 +74,7 @@ fn data(object: &mut Object) -> anyhow::Result<&mut serde_json::Map<String, Valu
 /// # Errors
 /// A file that is no workload.
 pub(super) fn longest(workload: &str) -> anyhow::Result<Duration> {
-    let workload: Workload = toml::from_str(workload).context("the workload file is not understood")?;
-    let phases_s: f64 = workload.phases.iter().filter_map(|phase| Some(phase.duration.as_ref()?.0)).sum();
-    Ok(START_TIMEOUT + Duration::from_secs_f64(phases_s) + END_TIMEOUT)
+    Ok(START_TIMEOUT + phases(workload)? + END_TIMEOUT)
 }
 
 /// Tells the shards to end early: their pods get the signal at which they leave what they have measured, and no others take their

@@ -61,7 +61,7 @@ impl LocalArgs {
         let search_path = self.search_path.clone();
         let collector = self.collector.clone();
         Ok(LocalOptions {
-            redis: redis_server::find(self.redis_server.as_deref())?,
+            redis: redis_server::find(self.redis_server.as_deref(), search_path.as_deref())?,
             collector: collector.or_else(|| collector::find(&beside, search_path.as_deref()).ok()),
             shelf: Shelf { native, emulated: emulated.into_iter().collect::<Result<_, _>>()?, search_path },
             guard: Some(guard),

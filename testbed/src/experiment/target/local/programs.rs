@@ -2,7 +2,7 @@
 
 use super::arms::Arm;
 use crate::images::elf::{Machine, Program};
-use crate::stack::programs::Programs;
+use crate::stack::programs::{Programs, in_path};
 use anyhow::{Context, bail, ensure};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -70,7 +70,7 @@ impl Shelf {
     }
 
     fn emulator(&self, name: &str) -> anyhow::Result<PathBuf> {
-        let found = crate::stack::programs::locate(name, Path::new(""), self.search_path.as_deref());
+        let found = in_path(Path::new(name), self.search_path.as_deref());
         found.with_context(|| {
             format!(
                 "{name} is not in PATH: put the directory that scripts/lib/qemu prints there, or install the package \

@@ -1,16 +1,17 @@
 //! The processes of one run.
 
 use super::arms::Arm;
-use super::meters::Meters;
+use super::environment::ThisMachine;
 use super::sampling::Sampler;
 use super::{environment, role};
 use crate::experiment::target::effective::{self, RedisFacts};
+use crate::experiment::target::workload::phases;
 use crate::experiment::target::{Load, Testbed};
 use crate::http_client::HttpClient;
 use crate::stack::plan::TelemetryPlan;
 use crate::stack::process::describe;
 use crate::stack::{Ended, Part, Role, Stack, log_file};
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use experiment::environment::NodeEnvironment;
 use experiment::plan::Service;
 use experiment::record::{ClockFacts, ServiceFacts};
@@ -31,6 +32,8 @@ use tokio::time::{MissedTickBehavior, interval};
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a service may take to say what it is; an emulated one on a busy machine takes its time.
 const FACTS_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a simulator has beyond the phases of its load: to read a long trace, for its last answers, and for its files.
+const LOAD_GRACE: Duration = Duration::from_secs(300);
 /// What a simulator that was told to end has for its last answers and its files.
 const END_GRACE: Duration = Duration::from_secs(60);
 /// Between two looks whether a part has died.
@@ -49,7 +52,7 @@ pub struct LocalTestbed {
     logs: PathBuf,
     arms: BTreeMap<Service, Arm>,
     known: Known,
-    meters: Arc<Meters>,
+    machine: Arc<ThisMachine>,
     /// Where the simulator sends.
     target_url: String,
     query_url: String,
@@ -73,11 +76,11 @@ impl LocalTestbed {
         logs: PathBuf,
         arms: BTreeMap<Service, Arm>,
         known: Known,
-        meters: Arc<Meters>,
+        machine: Arc<ThisMachine>,
     ) -> Self {
         let (target_url, query_url) = (stack.ingest_url(), stack.query_url());
         let (facts, deaths) = (Vec::new(), Vec::new());
-        Self { stack, scratch, logs, arms, known, meters, target_url, query_url, facts, deaths }
+        Self { stack, scratch, logs, arms, known, machine, target_url, query_url, facts, deaths }
     }
 
     pub(super) async fn start(&mut self) -> anyhow::Result<()> {
@@ -187,7 +190,7 @@ impl LocalTestbed {
     }
 
     /// Follows the simulator to its end.
-    async fn follow(&mut self, sample: &mut dyn FnMut(Sample)) -> anyhow::Result<()> {
+    async fn follow(&mut self, longest: Duration, sample: &mut dyn FnMut(Sample)) -> anyhow::Result<()> {
         let simulator = self.stack.parts().iter().find(|part| part.role == Role::Simulator);
         let simulator = simulator.context("no simulator has been started")?;
         let (mut end, log) = (simulator.process.end_watch(), simulator.process.log().to_owned());
@@ -214,6 +217,12 @@ impl LocalTestbed {
                         "the simulator has not ended {} s after {} died; {}",
                         END_GRACE.as_secs(),
                         self.deaths[0].name,
+                        log_file::quote(&log)
+                    );
+                    ensure!(
+                        start.elapsed() < longest,
+                        "the load has not ended after {} s, the longest that it can take; {}",
+                        longest.as_secs(),
                         log_file::quote(&log)
                     );
                 }
@@ -261,10 +270,8 @@ impl Testbed for LocalTestbed {
     }
 
     async fn environments(&self) -> anyhow::Result<Vec<NodeEnvironment>> {
-        let directory = self.scratch.path().to_owned();
-        let mut machine = tokio::task::spawn_blocking(move || environment::look(&directory)).await??;
-        machine.energy_j.extend(self.meters.joules()?);
-        Ok(vec![machine])
+        let (machine, directory) = (Arc::clone(&self.machine), self.scratch.path().to_owned());
+        Ok(vec![tokio::task::spawn_blocking(move || machine.look(&directory)).await??])
     }
 
     async fn statistics(&self) -> BTreeMap<String, Value> {
@@ -303,8 +310,13 @@ impl Testbed for LocalTestbed {
             ("RUN_ID", load.run_id.into()),
             ("RESULTS_DIR", results.clone().into()),
         ]);
+        let text = fs::read_to_string(load.workload)
+            .with_context(|| format!("cannot read {}", load.workload.display()))?;
+        let longest = phases(&text)? + LOAD_GRACE;
         self.stack.launch_simulator(&launch)?;
-        self.follow(sample).await?;
+        // Logs are not where they were once it has stopped.
+        let followed = self.follow(longest, sample).await;
+        followed.map_err(|error| anyhow!(self.kept(&format!("{error:#}"))))?;
         let results = results.join(load.run_id);
         for entry in fs::read_dir(&results).with_context(|| format!("no results in {}", results.display()))? {
             let entry = entry?;
@@ -338,7 +350,7 @@ impl Testbed for LocalTestbed {
         self.keep_logs().with_context(|| format!("cannot keep logs in {}", self.logs.display()))?;
         // What died during the run has been told as such.
         complaints.retain(|complaint| !self.deaths.iter().any(|death| complaint.starts_with(&death.name)));
-        ensure!(complaints.is_empty(), "{}", complaints.join("; "));
+        ensure!(complaints.is_empty(), "{}", self.kept(&complaints.join("; ")));
         Ok(())
     }
 }
