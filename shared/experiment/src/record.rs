@@ -110,8 +110,14 @@ impl ServiceFacts {
     /// The service of which this is a replica: `process-worker` of `process-worker-2`.
     #[must_use]
     pub fn service(&self) -> &str {
-        self.name.trim_end_matches(|end: char| end.is_ascii_digit() || end == '-')
+        of_replica(&self.name)
     }
+}
+
+/// The service of which a part of this name is a replica.
+#[must_use]
+pub fn of_replica(name: &str) -> &str {
+    name.trim_end_matches(|end: char| end.is_ascii_digit() || end == '-')
 }
 
 /// What the audit by ids gave.

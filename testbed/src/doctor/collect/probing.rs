@@ -10,6 +10,7 @@ use super::Sources;
 use super::cluster::{COMPONENT, ClusterSource, DOCTOR, said};
 use crate::doctor::facts::{Collected, Facts, NodeFacts, PullFacts};
 use crate::interrupts::Interrupts;
+use crate::images::platform::ARCHITECTURES;
 use futures_util::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -21,9 +22,6 @@ use std::time::Duration;
 
 /// Beyond it something is left behind, and is told.
 const DELETE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// What the images of the testbed are built for.
-const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
 /// What was said of the pods.
 #[derive(Debug, Clone, Default)]

@@ -22,10 +22,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// What is read of `/statz`.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Answer {
-    pub(super) version: String,
-    pub(super) revision: Option<String>,
-    pub(super) arch: String,
+struct Answer {
     #[serde(default)]
     gauges: BTreeMap<String, Gauge>,
 }
@@ -47,8 +44,7 @@ pub(super) struct Sampler {
 impl Sampler {
     pub(super) fn new(cluster: &Cluster, pods: &Moment, redis: Option<MultiplexedConnection>) -> Self {
         let api: Api<Pod> = Api::namespaced(cluster.client.clone(), NAMESPACE);
-        let is_service = |name: &str| Service::ALL.into_iter().any(|service| service.name() == name);
-        let of_services = pods.pods.values().filter(|pod| is_service(&pod.service));
+        let of_services = pods.pods.values().filter(|pod| Service::from_name(&pod.service).is_some());
         let client = |pod: &super::pods::PodFacts| PodClient::new(api.clone(), &pod.name, pod.port);
         let query = pods.pods.values().find(|pod| pod.service == Service::QueryApi.name());
         Self {
@@ -139,7 +135,7 @@ mod tests {
     use super::*;
 
     fn answer(cpu_s: f64) -> Option<Answer> {
-        let text = serde_json::json!({"version": "1", "revision": null, "arch": "arm64", "gauges": {
+        let text = serde_json::json!({"gauges": {
             "process.cpu.time": {"total": cpu_s, "by": {"cpu.mode=user": cpu_s}},
             "process.memory.usage": {"total": 1000.0},
             "process.context_switches": {"total": 12.0, "by": {

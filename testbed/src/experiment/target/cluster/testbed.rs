@@ -8,7 +8,6 @@ use super::nodes::{self, Nodes};
 use super::pod_client::PodClient;
 use super::pods::{self, Moment, PodFacts};
 use super::results;
-use super::sampling::Answer;
 use super::{ClusterOptions, apply};
 use crate::cluster::NAMESPACE;
 use crate::cluster::connect::Cluster;
@@ -17,9 +16,10 @@ use crate::cluster::forward::Forward;
 use crate::experiment::target::effective::{self, RedisFacts};
 use crate::experiment::target::{Load, Testbed};
 use anyhow::Context;
+use crate::statz::Identity;
 use experiment::environment::NodeEnvironment;
 use experiment::plan::Service;
-use experiment::record::{ClockFacts, ServiceFacts};
+use experiment::record::{ClockFacts, ServiceFacts, of_replica};
 use experiment::sample::Sample;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
@@ -118,9 +118,8 @@ impl ClusterTestbed {
         let (version, architecture, settings) = if let Some(service) = service {
             let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
             let mut client = PodClient::new(api, &pod.name, pod.port);
-            let Answer { version, revision, arch, .. } = client.get_json("/statz", FACTS_TIMEOUT).await?;
-            let version = revision.map_or(version.clone(), |revision| format!("{version} {revision}"));
-            (version, arch, self.objects.settings_of(service))
+            let identity: Identity = client.get_json("/statz", FACTS_TIMEOUT).await?;
+            (identity.build(), identity.arch, self.objects.settings_of(service))
         } else {
             let RedisFacts { version, settings } = effective::of_redis(&self.redis).await?;
             (version, self.start.nodes.get(&pod.node).cloned().unwrap_or_default(), settings)
@@ -269,11 +268,7 @@ impl Testbed for ClusterTestbed {
     }
 
     fn wanted_architecture(&self, name: &str) -> Option<&str> {
-        let is_of = |service: &Service| {
-            let rest = name.strip_prefix(service.name());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        };
-        self.wanted.iter().find(|(service, _)| is_of(service)).map(|(_, architecture)| architecture.as_str())
+        self.wanted.get(&Service::from_name(of_replica(name))?).map(String::as_str)
     }
 
     fn deaths(&mut self) -> Vec<String> {
