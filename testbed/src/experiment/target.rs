@@ -8,6 +8,7 @@ pub mod local;
 use experiment::bundle::TargetKind;
 use experiment::cell::Cell;
 use experiment::record::{ClockFacts, ServiceFacts};
+use measurement::clock::ClockOffset;
 use serde_json::Value;
 use service::redis::RedisConfig;
 use std::collections::BTreeMap;
@@ -75,6 +76,12 @@ pub trait Testbed {
     /// # Errors
     /// A clock that cannot be asked.
     async fn clocks(&self) -> anyhow::Result<Vec<ClockFacts>>;
+
+    /// How far the clock by which a load begins is ahead of this machine's.
+    ///
+    /// # Errors
+    /// A clock that cannot be asked.
+    async fn load_clock(&self) -> anyhow::Result<ClockOffset>;
 
     /// Sends a load, and calls `sample` each second meanwhile and once after its end; its results are then in `directory`, as
     /// the simulator writes them. Where a part dies, the load is ended early: see [`Testbed::deaths`].

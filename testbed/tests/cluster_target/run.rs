@@ -54,6 +54,12 @@ async fn run_goes_through_the_cluster_and_leaves_nothing_there() {
 
     let mut samples: Vec<Sample> = Vec::new();
     fixture.load(&mut testbed, &cell, "night-7", &mut |sample| samples.push(sample)).await.unwrap();
+    let clock = testbed.load_clock().await.unwrap();
+    assert!(
+        clock.offset_us.abs() <= clock.uncertainty_us && clock.uncertainty_us < 1e6,
+        "one clock: {clock:?}"
+    );
+
     let last = samples.last().unwrap();
     assert!(
         last.accepted.unwrap() > 1000 && last.services["redis"].network_bytes.unwrap() > 100_000,

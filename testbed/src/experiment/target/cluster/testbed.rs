@@ -7,6 +7,7 @@ use super::job::{self, Progress};
 use super::nodes::{self, Nodes};
 use super::pod_client::PodClient;
 use super::pods::{self, Moment, PodFacts};
+use super::redis_clock;
 use super::results;
 use super::{ClusterOptions, apply};
 use crate::cluster::NAMESPACE;
@@ -23,6 +24,7 @@ use experiment::record::{ClockFacts, ServiceFacts, of_replica};
 use experiment::sample::Sample;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
+use measurement::clock::ClockOffset;
 use serde_json::Value;
 use service::redis::{RedisArgs, RedisConfig};
 use std::collections::{BTreeMap, BTreeSet};
@@ -226,6 +228,10 @@ impl Testbed for ClusterTestbed {
         let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
         let mut statistics = BTreeMap::new();
         for (uid, facts) in self.facts.iter().filter(|(_, facts)| facts.name != REDIS) {
+    async fn load_clock(&self) -> anyhow::Result<ClockOffset> {
+        redis_clock::ahead(&self.redis, service::clock::unix_us).await
+    }
+
             let Some(pod) = self.start.pods.get(uid) else { continue };
             let mut client = PodClient::new(api.clone(), &pod.name, pod.port);
             let answer = client.get_json("/statz", FACTS_TIMEOUT).await.ok();
