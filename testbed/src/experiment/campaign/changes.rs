@@ -3,6 +3,9 @@
 use experiment::known::is_of_the_testbed;
 use experiment::record::ServiceFacts;
 
+/// A scheduler chooses anew for each run.
+const PIN_IT: &str = " (a placement in the plan keeps a service on one, --node redis=NODE keeps redis)";
+
 /// What differs between the services of two runs of a cell, beside addresses and the like, which the testbed chooses anew for
 /// each run.
 pub(super) fn of_services(before: &[ServiceFacts], now: &[ServiceFacts]) -> Vec<String> {
@@ -23,10 +26,11 @@ pub(super) fn of_services(before: &[ServiceFacts], now: &[ServiceFacts]) -> Vec<
             if was != is {
                 let shown = |fact: Option<String>| fact.unwrap_or_else(|| "none".to_owned());
                 changes.push(format!(
-                    "the {what} of {} was {} and is {}",
+                    "the {what} of {} was {} and is {}{}",
                     service.name,
                     shown(was),
-                    shown(is)
+                    shown(is),
+                    if what == "node" { PIN_IT } else { "" }
                 ));
             }
         }
@@ -51,4 +55,35 @@ fn text(fact: &str) -> Option<String> {
 fn architecture(service: &ServiceFacts) -> Option<String> {
     let emulated = if service.is_emulated { ", emulated" } else { "" };
     Some(format!("{}{emulated}", service.architecture))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn worker(node: &str) -> ServiceFacts {
+        ServiceFacts {
+            name: "process-worker".into(),
+            architecture: "arm64".into(),
+            is_emulated: false,
+            node: node.into(),
+            version: "1".into(),
+            digest: None,
+            processors: None,
+            settings: BTreeMap::new(),
+            restarts: 0,
+        }
+    }
+
+    #[test]
+    fn service_on_another_node_is_told_with_what_keeps_it_on_one() {
+        assert!(of_services(&[worker("a")], &[worker("a")]).is_empty());
+        let changes = of_services(&[worker("a")], &[worker("b")]);
+        assert!(
+            changes.len() == 1
+                && changes[0].starts_with("the node of process-worker was a and is b (a placement"),
+            "{changes:?}"
+        );
+    }
 }

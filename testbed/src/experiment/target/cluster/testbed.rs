@@ -104,19 +104,14 @@ impl ClusterTestbed {
         let workers = pods.iter().filter(|(_, pod)| pod.service == Service::ProcessWorker.name()).count();
         let mut number = 0;
         let mut all = Vec::new();
-        for (uid, pod) in pods {
-            let mut facts = self.facts_of(pod).await?;
-            if pod.service == Service::ProcessWorker.name() && workers > 1 {
-                number += 1;
-                facts.name = format!("{}-{number}", pod.service);
-            }
-            all.push((uid.clone(), facts));
+        for (uid, pod, name) in self.start.named() {
+            all.push((uid.clone(), self.facts_of(pod, name).await?));
         }
         Ok(all)
     }
 
-    async fn facts_of(&self, pod: &PodFacts) -> anyhow::Result<ServiceFacts> {
-        let service = Service::ALL.into_iter().find(|service| service.name() == pod.service);
+    async fn facts_of(&self, pod: &PodFacts, name: String) -> anyhow::Result<ServiceFacts> {
+        let service = Service::from_name(&pod.service);
         let (version, architecture, settings) = if let Some(service) = service {
             let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
             let mut client = PodClient::new(api, &pod.name, pod.port);
@@ -127,7 +122,7 @@ impl ClusterTestbed {
             (version, self.start.nodes.get(&pod.node).cloned().unwrap_or_default(), settings)
         };
         Ok(ServiceFacts {
-            name: pod.service.clone(),
+            name,
             architecture,
             is_emulated: false,
             node: pod.node.clone(),
