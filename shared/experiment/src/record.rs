@@ -34,7 +34,7 @@ pub struct RunRecord {
     pub services: Vec<ServiceFacts>,
     pub audit: AuditFacts,
     pub gates: Vec<Gate>,
-    /// Of the nodes' clocks against that of the simulator's node, before and after.
+    /// The nodes' clocks against one of them, before and after.
     pub clocks: Vec<ClockFacts>,
 }
 
@@ -155,7 +155,7 @@ impl fmt::Display for Gate {
     }
 }
 
-/// A clock against that of the simulator's node.
+/// A clock against the one that all of a run are held against: on a cluster, that of Redis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ClockFacts {

@@ -148,7 +148,7 @@ async fn carry_out<B: Testbed>(
         wanted,
         services,
         deaths: [deaths, testbed.deaths()].concat(),
-        clocks: outcome::clocks(clocks_before, &clocks_after),
+        clocks: outcome::clocks(clocks_before, clocks_after),
     };
     outcome.deaths.dedup();
     outcome.samples = clock.since_begin(samples, outcome.result.started_at);

@@ -71,7 +71,7 @@ pub trait Testbed {
     /// not answer is absent.
     async fn statistics(&self) -> BTreeMap<String, Value>;
 
-    /// The clocks of the nodes against that of the simulator's node.
+    /// The clocks of the nodes against one of them.
     ///
     /// # Errors
     /// A clock that cannot be asked.

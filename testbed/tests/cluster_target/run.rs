@@ -6,10 +6,12 @@ use experiment::record::ServiceFacts;
 use experiment::sample::Sample;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
+use kube::Api;
 use measurement::AuditOutcome;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use testbed::experiment::target::cluster::ClusterTestbed;
 use testbed::experiment::target::local::LocalTarget;
 use testbed::experiment::target::local::arguments::LocalArgs;
 use testbed::experiment::target::{Target as _, Testbed as _};
@@ -93,6 +95,28 @@ struct Arguments {
     #[command(flatten)]
     local: LocalArgs,
 }
+#[tokio::test]
+async fn nodes_where_simulators_happen_to_be_are_looked_at_after_the_load() {
+    let fixture = Fixture::of_this_architecture().await;
+    let cell = cell(&[("placement", json!("clus2")), ("rate", json!(200))]);
+    let mut target = fixture.target_with(&["redis=clus2"]).await;
+    let mut testbed = target.start(&cell, fixture.directory.path()).await.unwrap();
+    let nodes = async |testbed: &ClusterTestbed| -> (Vec<String>, Vec<String>) {
+        let clocks = testbed.clocks().await.unwrap().into_iter().map(|clock| clock.node);
+        let environments = testbed.environments().await.unwrap().into_iter().map(|looked| looked.node);
+        (clocks.collect(), environments.collect())
+    };
+    let alone = vec!["clus2".to_owned()];
+    assert_eq!(nodes(&testbed).await, (alone.clone(), alone));
+    // Nothing else may be placed there now.
+    let nodes_of_cluster: Api<Node> = Api::all(fixture.client.clone());
+    nodes_of_cluster.cordon("clus2").await.unwrap();
+    fixture.load(&mut testbed, &cell, "night-8", &mut |_| {}).await.unwrap();
+    let both = vec!["clus1".to_owned(), "clus2".to_owned()];
+    assert_eq!(nodes(&testbed).await, (both.clone(), both));
+    testbed.stop().await.unwrap();
+}
+
 
 #[tokio::test]
 async fn services_are_told_by_the_same_names_and_settings_as_in_a_local_run() {

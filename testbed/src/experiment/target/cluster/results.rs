@@ -83,6 +83,15 @@ pub(super) async fn simulators_have_ended(cluster: &Cluster) -> anyhow::Result<b
 pub(super) async fn last_words(cluster: &Cluster) -> String {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), NAMESPACE);
     let pods = list(cluster, &api, OF_JOB).await.unwrap_or_default();
+/// Where the simulators were placed.
+///
+/// # Errors
+/// Where pods cannot be listed.
+pub(super) async fn nodes_of_simulators(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
+    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+    Ok(list(cluster, &api, OF_JOB).await?.into_iter().filter_map(|pod| pod.spec?.node_name).collect())
+}
+
     let mut words = Vec::new();
     for pod in pods {
         let phase = pod.status.and_then(|status| status.phase);

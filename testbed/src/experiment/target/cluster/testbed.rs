@@ -47,7 +47,7 @@ pub struct ClusterTestbed {
     redis: RedisConfig,
     forwards: Vec<AbortHandle>,
     nodes: Nodes,
-    /// Where its pods are, and the simulators if the plan's target keeps them somewhere.
+    /// Where its pods are, and the simulators as far as it is known: before the load only where they are kept somewhere.
     used: BTreeSet<String>,
     /// When all were ready.
     start: Moment,
@@ -251,6 +251,7 @@ impl Testbed for ClusterTestbed {
         let job = job::objects(&self.objects.job, load, &workload, self.options.shards)?;
         let all = [self.objects.services.clone(), job].concat();
         apply(&self.cluster, all, &self.objects.revision).await.context("the load cannot be sent")?;
+        let of_simulators = results::nodes_of_simulators(&self.cluster).await;
         let progress = self.follow(longest, sample).await?;
         let words = match &progress {
             Progress::Failed(message) => {
@@ -265,7 +266,9 @@ impl Testbed for ClusterTestbed {
             let changes = self.known_changes().join("; ");
             let changes = if changes.is_empty() { changes } else { format!("; meanwhile: {changes}") };
             anyhow::anyhow!("{error:#}{words}{changes}")
-        })
+        })?;
+        self.used.extend(of_simulators?);
+        Ok(())
     }
 
     fn wanted_architecture(&self, name: &str) -> Option<&str> {
