@@ -111,6 +111,8 @@ pub(super) mod tests {
             result: SimulatorResult {
                 verdict: SimulatorVerdict { reasons: Vec::new() },
                 started_at: Timestamp::UNIX_EPOCH,
+                elapsed_s: 10.0,
+                shards: None,
                 phases: Vec::new(),
             },
             samples: Vec::new(),
