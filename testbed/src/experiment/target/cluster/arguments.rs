@@ -45,6 +45,22 @@ pub struct ClusterArgs {
 }
 
 impl ClusterArgs {
+    /// Those that somebody has said, by their names; an own default does not count, nor the environment.
+    #[must_use]
+    pub fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("--context", self.connection.context.is_some()),
+            ("--component", !self.components.is_empty()),
+            ("--revision", self.revision.is_some()),
+            ("--kubernetes", self.kubernetes.is_some()),
+            ("--node", !self.nodes.is_empty()),
+            ("--shards", self.shards != SHARDS_MIN),
+            ("--simulator", self.simulator.is_some()),
+            ("--keep", self.keep),
+        ];
+        all.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
+    }
+
     /// The cluster, which has answered.
     ///
     /// # Errors
