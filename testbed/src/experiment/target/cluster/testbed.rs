@@ -16,8 +16,8 @@ use crate::cluster::deployment;
 use crate::cluster::forward::Forward;
 use crate::experiment::target::effective::{self, RedisFacts};
 use crate::experiment::target::{Load, Testbed};
-use anyhow::Context;
 use crate::statz::Identity;
+use anyhow::Context;
 use experiment::environment::NodeEnvironment;
 use experiment::plan::Service;
 use experiment::record::{ClockFacts, ServiceFacts, of_replica};
@@ -31,12 +31,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 
 const FACTS_TIMEOUT: Duration = Duration::from_secs(30);
 const REDIS: &str = "redis";
 
-/// The pods of one run, reached through the API server.
+/// The pods of one run, reached through the API server. What is still there when this is dropped, the next start takes away.
 pub struct ClusterTestbed {
     cluster: Cluster,
     options: ClusterOptions,
@@ -45,7 +45,8 @@ pub struct ClusterTestbed {
     query_url: String,
     redis_url: String,
     redis: RedisConfig,
-    forwards: Vec<AbortHandle>,
+    /// Ended where this is dropped.
+    _forwards: JoinSet<()>,
     nodes: Nodes,
     /// Where its pods are, and the simulators as far as it is known: before the load only where they are kept somewhere.
     used: BTreeSet<String>,
@@ -67,7 +68,7 @@ impl ClusterTestbed {
         directory: &Path,
     ) -> anyhow::Result<Self> {
         let start = pods::look(&cluster).await?;
-        let mut forwards = Vec::new();
+        let mut forwards = JoinSet::new();
         let query_url =
             format!("http://{}", forward(&cluster, Service::QueryApi.name(), &mut forwards).await?);
         let redis_url = format!("redis://{}", forward(&cluster, REDIS, &mut forwards).await?);
@@ -86,7 +87,7 @@ impl ClusterTestbed {
             query_url,
             redis_url,
             redis,
-            forwards,
+            _forwards: forwards,
             nodes,
             used,
             start,
@@ -99,10 +100,6 @@ impl ClusterTestbed {
     }
 
     async fn facts(&self) -> anyhow::Result<Vec<(String, ServiceFacts)>> {
-        let mut pods: Vec<(&String, &PodFacts)> = self.start.pods.iter().collect();
-        pods.sort_by(|(_, one), (_, other)| (&one.service, &one.name).cmp(&(&other.service, &other.name)));
-        let workers = pods.iter().filter(|(_, pod)| pod.service == Service::ProcessWorker.name()).count();
-        let mut number = 0;
         let mut all = Vec::new();
         for (uid, pod, name) in self.start.named() {
             all.push((uid.clone(), self.facts_of(pod, name).await?));
@@ -172,14 +169,10 @@ impl ClusterTestbed {
     }
 }
 
-async fn forward(
-    cluster: &Cluster,
-    service: &str,
-    forwards: &mut Vec<AbortHandle>,
-) -> anyhow::Result<String> {
+async fn forward(cluster: &Cluster, service: &str, forwards: &mut JoinSet<()>) -> anyhow::Result<String> {
     let forward = Forward::bind(service, 0).await?.silent();
     let address = forward.address()?.to_string();
-    forwards.push(tokio::spawn(forward.serve(cluster.clone())).abort_handle());
+    forwards.spawn(forward.serve(cluster.clone()));
     Ok(address)
 }
 
@@ -223,10 +216,6 @@ impl Testbed for ClusterTestbed {
         let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
         let mut statistics = BTreeMap::new();
         for (uid, facts) in self.facts.iter().filter(|(_, facts)| facts.name != REDIS) {
-    async fn load_clock(&self) -> anyhow::Result<ClockOffset> {
-        redis_clock::ahead(&self.redis, service::clock::unix_us).await
-    }
-
             let Some(pod) = self.start.pods.get(uid) else { continue };
             let mut client = PodClient::new(api.clone(), &pod.name, pod.port);
             let answer = client.get_json("/statz", FACTS_TIMEOUT).await.ok();
@@ -237,6 +226,10 @@ impl Testbed for ClusterTestbed {
 
     async fn clocks(&self) -> anyhow::Result<Vec<ClockFacts>> {
         self.on_nodes(async |nodes| self.nodes.clocks(nodes).await).await
+    }
+
+    async fn load_clock(&self) -> anyhow::Result<ClockOffset> {
+        redis_clock::ahead(&self.redis, service::clock::unix_us).await
     }
 
     async fn load(
@@ -251,7 +244,6 @@ impl Testbed for ClusterTestbed {
         let job = job::objects(&self.objects.job, load, &workload, self.options.shards)?;
         let all = [self.objects.services.clone(), job].concat();
         apply(&self.cluster, all, &self.objects.revision).await.context("the load cannot be sent")?;
-        let of_simulators = results::nodes_of_simulators(&self.cluster).await;
         let progress = self.follow(longest, sample).await?;
         let words = match &progress {
             Progress::Failed(message) => {
@@ -259,6 +251,7 @@ impl Testbed for ClusterTestbed {
             }
             _ => String::new(),
         };
+        let of_simulators = results::nodes_of_simulators(&self.cluster).await;
         // What some shards have left is kept: their result says which are missing.
         let fetched = results::fetch(&self.options.simulator, &self.redis_url, load.run_id, directory).await;
         self.look().await?;
@@ -283,12 +276,5 @@ impl Testbed for ClusterTestbed {
         let kept = results::keep_logs(&self.cluster, &self.logs).await;
         deployment::clear(&self.cluster).await?;
         kept.with_context(|| format!("cannot keep logs in {}", self.logs.display()))
-    }
-}
-
-impl Drop for ClusterTestbed {
-    /// Ends the forwarding. What is still on the cluster, the next start takes away.
-    fn drop(&mut self) {
-        self.forwards.iter().for_each(AbortHandle::abort);
     }
 }
