@@ -27,7 +27,7 @@ pub struct ClusterArgs {
     /// The folder with the manifests [default: kubernetes in the working directory, else in the checkout of this program]
     #[arg(long, value_name = "DIR")]
     pub kubernetes: Option<PathBuf>,
-    /// The node of redis or simulator in all runs, such as simulator=clus1; may be repeated
+    /// The node of redis or simulator in all runs, such as simulator=NODE; may be repeated
     #[arg(long = "node", value_name = "WORKLOAD=NODE")]
     pub nodes: Vec<Pin>,
     /// Simulators that send each load together
