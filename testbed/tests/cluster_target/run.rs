@@ -54,14 +54,14 @@ async fn run_goes_through_the_cluster_and_leaves_nothing_there() {
         assert!(clock.before.round_trips > 0 && clock.before.uncertainty_us < 10_000.0, "{clock:?}");
     }
 
-    let mut samples: Vec<Sample> = Vec::new();
-    fixture.load(&mut testbed, &cell, "night-7", &mut |sample| samples.push(sample)).await.unwrap();
     let clock = testbed.load_clock().await.unwrap();
     assert!(
         clock.offset_us.abs() <= clock.uncertainty_us && clock.uncertainty_us < 1e6,
         "one clock: {clock:?}"
     );
 
+    let mut samples: Vec<Sample> = Vec::new();
+    fixture.load(&mut testbed, &cell, "night-7", &mut |sample| samples.push(sample)).await.unwrap();
     let last = samples.last().unwrap();
     assert!(
         last.accepted.unwrap() > 1000 && last.services["redis"].network_bytes.unwrap() > 100_000,
@@ -74,6 +74,11 @@ async fn run_goes_through_the_cluster_and_leaves_nothing_there() {
     for file in ["result.json", "ledger.json"] {
         assert!(fixture.directory.path().join(file).is_file(), "{file}");
     }
+    let result = std::fs::read(fixture.directory.path().join("result.json")).unwrap();
+    let result: serde_json::Value = serde_json::from_slice(&result).unwrap();
+    // Ten a second for four seconds, of both simulators together.
+    let probes = result["probes"]["probes"].as_u64().unwrap();
+    assert!((30..=50).contains(&probes), "{probes}");
     let report = fixture.audit(&testbed, "night-7").await;
     assert_eq!(report.verdict.outcome, AuditOutcome::Pass, "{report}");
     assert_eq!(testbed.deaths(), Vec::<String>::new());
@@ -90,11 +95,6 @@ async fn run_goes_through_the_cluster_and_leaves_nothing_there() {
     }
 }
 
-#[derive(Parser)]
-struct Arguments {
-    #[command(flatten)]
-    local: LocalArgs,
-}
 #[tokio::test]
 async fn nodes_where_simulators_happen_to_be_are_looked_at_after_the_load() {
     let fixture = Fixture::of_this_architecture().await;
@@ -117,6 +117,11 @@ async fn nodes_where_simulators_happen_to_be_are_looked_at_after_the_load() {
     testbed.stop().await.unwrap();
 }
 
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    local: LocalArgs,
+}
 
 #[tokio::test]
 async fn services_are_told_by_the_same_names_and_settings_as_in_a_local_run() {
