@@ -26,6 +26,16 @@ pub struct Condition {
     pub reason: Option<String>,
 }
 
+/// Of the answer of `/statz`, what the service is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Identity {
+    pub version: String,
+    /// That it was built from, where known.
+    pub revision: Option<String>,
+    /// `amd64`, `arm64`.
+    pub arch: String,
+}
+
 /// The answer of `/statz`: metrics by their OpenTelemetry names.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Statz {
@@ -110,6 +120,15 @@ impl Statz {
     #[must_use]
     pub fn distribution(&self, metric: Metric) -> Option<Distribution> {
         self.histograms.get(metric.spec().name).copied()
+    }
+}
+
+impl Identity {
+    /// Version and revision.
+    #[must_use]
+    pub fn build(&self) -> String {
+        let revision = self.revision.iter().map(String::as_str);
+        std::iter::once(self.version.as_str()).chain(revision).collect::<Vec<_>>().join(" ")
     }
 }
 

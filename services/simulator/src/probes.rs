@@ -51,7 +51,7 @@ pub fn start(
     registry: &Registry,
 ) -> Result<(ProbeSender, Prober), ConfigError> {
     let tallies = Arc::new(Tallies::new(plan.phases.len(), ProbeInstruments::new(registry)));
-    let asking = Asking::new(config, deadline, Arc::clone(&tallies))?;
+    let asking = Asking::new(config, plan.shard.count, deadline, Arc::clone(&tallies))?;
     let (offers, offered) = mpsc::channel(OFFERS_MAX);
     let (ending, interrupted) = (CancellationToken::new(), CancellationToken::new());
     let task = tokio::spawn(asking.run(offered, ending.clone(), interrupted.clone()));

@@ -34,7 +34,7 @@ pub struct RunRecord {
     pub services: Vec<ServiceFacts>,
     pub audit: AuditFacts,
     pub gates: Vec<Gate>,
-    /// Of the nodes' clocks against that of the simulator's node, before and after.
+    /// The nodes' clocks against one of them, before and after.
     pub clocks: Vec<ClockFacts>,
 }
 
@@ -110,8 +110,14 @@ impl ServiceFacts {
     /// The service of which this is a replica: `process-worker` of `process-worker-2`.
     #[must_use]
     pub fn service(&self) -> &str {
-        self.name.trim_end_matches(|end: char| end.is_ascii_digit() || end == '-')
+        of_replica(&self.name)
     }
+}
+
+/// The service of which a part of this name is a replica.
+#[must_use]
+pub fn of_replica(name: &str) -> &str {
+    name.trim_end_matches(|end: char| end.is_ascii_digit() || end == '-')
 }
 
 /// What the audit by ids gave.
@@ -149,7 +155,7 @@ impl fmt::Display for Gate {
     }
 }
 
-/// A clock against that of the simulator's node.
+/// A clock against the one that all of a run are held against: on a cluster, that of Redis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ClockFacts {

@@ -8,6 +8,7 @@ use experiment::environment::NodeEnvironment;
 use experiment::plan::Settings;
 use experiment::record::{ClockFacts, ServiceFacts};
 use experiment::sample::Sample;
+use measurement::clock::ClockOffset;
 use serde_json::Value;
 use service::redis::RedisConfig;
 use std::collections::BTreeMap;
@@ -92,6 +93,10 @@ impl Testbed for InjectedTestbed {
 
     async fn clocks(&self) -> anyhow::Result<Vec<ClockFacts>> {
         self.testbed.clocks().await
+    }
+
+    async fn load_clock(&self) -> anyhow::Result<ClockOffset> {
+        self.testbed.load_clock().await
     }
 
     async fn load(

@@ -2,13 +2,11 @@
 
 use super::objects::{Object, is_built_here};
 use super::quantity::number;
+use crate::images::platform::ARCHITECTURES;
 use k8s_openapi::api::core::v1::{
     Node, NodeSelectorRequirement, NodeSelectorTerm, PodSpec, PodTemplateSpec, Taint,
 };
 use std::collections::BTreeMap;
-
-/// What the images are built for, as Kubernetes calls it.
-const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
 /// What controllers put onto a node while it is not ready (kubernetes.io: well-known taints).
 const UNREADY_TAINTS: [&str; 3] = [

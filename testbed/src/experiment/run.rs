@@ -4,6 +4,7 @@ mod audit;
 mod gates;
 mod latencies;
 mod meter;
+mod moments;
 mod outcome;
 mod quiet;
 pub mod settings;
@@ -25,6 +26,7 @@ use experiment::plan::Plan;
 use experiment::record::{Gate, RECORD_VERSION, RunRecord, Status};
 use experiment::sample::{self, Sample};
 use jiff::Timestamp;
+use moments::LoadClock;
 use outcome::Outcome;
 use quiet::Quiet;
 use serde::Serialize;
@@ -118,13 +120,14 @@ async fn carry_out<B: Testbed>(
     let services = testbed.services().await?;
     let clocks_before = testbed.clocks().await?;
     let Quiet { idle, before, idle_s, waited_s } = quiet::wait(testbed, patience, progress).await?;
+    let clock = LoadClock::ahead_by(&testbed.load_clock().await?, Timestamp::now());
     let load_from = Instant::now();
-    let mut samples: Vec<(Timestamp, Sample)> = Vec::new();
+    let mut samples: Vec<(Instant, Sample)> = Vec::new();
     let load =
         Load { workload: &workload, run_id: &run_id, probes_per_s: workload::probes_per_s(&plan.timing) };
     let mut take = |sample: Sample| {
         progress(Progress::Load(&sample));
-        samples.push((Timestamp::now(), sample));
+        samples.push((Instant::now(), sample));
     };
     testbed.load(&load, directory, &mut take).await?;
     let mut unseen = Vec::new();
@@ -154,20 +157,14 @@ async fn carry_out<B: Testbed>(
         wanted,
         services,
         deaths: testbed.deaths(),
-        clocks: outcome::clocks(clocks_before, &clocks_after),
+        clocks: outcome::clocks(clocks_before, clocks_after),
         unseen,
     };
-    outcome.samples = since_begin(samples, outcome.result.started_at);
+    outcome.samples = clock.since_begin(samples, outcome.result.started_at);
     let path = directory.join(SAMPLES_FILE);
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     sample::write_csv(BufWriter::new(file), &outcome.samples)?;
     Ok(outcome)
-}
-
-/// Samples by the time since the load began, which is known only at its end.
-fn since_begin(samples: Vec<(Timestamp, Sample)>, begin: Timestamp) -> Vec<Sample> {
-    let at = |taken: Timestamp| taken.duration_since(begin).as_secs_f64();
-    samples.into_iter().map(|(taken, sample)| Sample { at_s: at(taken), ..sample }).collect()
 }
 
 fn record(

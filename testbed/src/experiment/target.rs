@@ -9,6 +9,7 @@ mod workload;
 use experiment::bundle::TargetKind;
 use experiment::cell::Cell;
 use experiment::record::{ClockFacts, ServiceFacts};
+use measurement::clock::ClockOffset;
 use serde_json::Value;
 use service::redis::RedisConfig;
 use std::collections::BTreeMap;
@@ -71,11 +72,17 @@ pub trait Testbed {
     /// not answer is absent.
     async fn statistics(&self) -> BTreeMap<String, Value>;
 
-    /// The clocks of the nodes against that of the simulator's node.
+    /// The clocks of the nodes against one of them.
     ///
     /// # Errors
     /// A clock that cannot be asked.
     async fn clocks(&self) -> anyhow::Result<Vec<ClockFacts>>;
+
+    /// How far the clock by which a load begins is ahead of this machine's.
+    ///
+    /// # Errors
+    /// A clock that cannot be asked.
+    async fn load_clock(&self) -> anyhow::Result<ClockOffset>;
 
     /// Sends a load, and calls `sample` each second meanwhile and once after its end; its results are then in `directory`, as
     /// the simulator writes them. Where a part dies, the load is ended early: see [`Testbed::deaths`].

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
+/// What the images of the testbed are built for.
+pub const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
+
 /// Operating system, architecture and variant, as in the OCI image index: `linux/arm64`, `linux/arm/v7`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Platform {

@@ -61,13 +61,18 @@ impl Fixture {
     }
 
     pub(crate) async fn target(&self) -> ClusterTarget {
+        self.target_with(&["simulator=clus1", "redis=clus1"]).await
+    }
+
+    /// With redis and simulators kept on nodes.
+    pub(crate) async fn target_with(&self, pins: &[&str]) -> ClusterTarget {
         let kubeconfig = Some(self.cluster.kubeconfig(ADMIN).into_os_string());
         let cluster = connect(&ConnectionArgs { kubeconfig, context: None }).await.unwrap();
         let options = ClusterOptions {
             components: Vec::new(),
             revision: None,
             kubernetes: Some(self.manifests()),
-            nodes: ["simulator=clus1", "redis=clus1"].map(|pin| pin.parse().unwrap()).into(),
+            nodes: pins.iter().map(|pin| pin.parse().unwrap()).collect(),
             shards: 2,
             simulator: built("simulator"),
             timeout: Duration::from_secs(60),

@@ -41,6 +41,8 @@ impl Testbed {
             .arg(built("simulator"))
             .args(more)
             .env("KUBECONFIG", fixture.cluster.kubeconfig(ADMIN))
+            // As somebody may have exported it for another Redis.
+            .env("REDIS_PASSWORD", "of another")
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file)

@@ -6,10 +6,12 @@ use experiment::record::ServiceFacts;
 use experiment::sample::Sample;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
+use kube::Api;
 use measurement::AuditOutcome;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use testbed::experiment::target::cluster::ClusterTestbed;
 use testbed::experiment::target::local::LocalTarget;
 use testbed::experiment::target::local::arguments::LocalArgs;
 use testbed::experiment::target::{Target as _, Testbed as _};
@@ -52,6 +54,12 @@ async fn run_goes_through_the_cluster_and_leaves_nothing_there() {
         assert!(clock.before.round_trips > 0 && clock.before.uncertainty_us < 10_000.0, "{clock:?}");
     }
 
+    let clock = testbed.load_clock().await.unwrap();
+    assert!(
+        clock.offset_us.abs() <= clock.uncertainty_us && clock.uncertainty_us < 1e6,
+        "one clock: {clock:?}"
+    );
+
     let mut samples: Vec<Sample> = Vec::new();
     fixture.load(&mut testbed, &cell, "night-7", &mut |sample| samples.push(sample)).await.unwrap();
     let last = samples.last().unwrap();
@@ -66,6 +74,11 @@ async fn run_goes_through_the_cluster_and_leaves_nothing_there() {
     for file in ["result.json", "ledger.json"] {
         assert!(fixture.directory.path().join(file).is_file(), "{file}");
     }
+    let result = std::fs::read(fixture.directory.path().join("result.json")).unwrap();
+    let result: serde_json::Value = serde_json::from_slice(&result).unwrap();
+    // Ten a second for four seconds, of both simulators together.
+    let probes = result["probes"]["probes"].as_u64().unwrap();
+    assert!((30..=50).contains(&probes), "{probes}");
     let report = fixture.audit(&testbed, "night-7").await;
     assert_eq!(report.verdict.outcome, AuditOutcome::Pass, "{report}");
     assert_eq!(testbed.deaths(), Vec::<String>::new());
@@ -80,6 +93,28 @@ async fn run_goes_through_the_cluster_and_leaves_nothing_there() {
     for part in ["ingest-api-", "process-worker-", "query-api-", "redis-", "simulator-"] {
         assert!(logs.iter().any(|name| name.starts_with(part)), "{part} {logs:?}");
     }
+}
+
+#[tokio::test]
+async fn nodes_where_simulators_happen_to_be_are_looked_at_after_the_load() {
+    let fixture = Fixture::of_this_architecture().await;
+    let cell = cell(&[("placement", json!("clus2")), ("rate", json!(200))]);
+    let mut target = fixture.target_with(&["redis=clus2"]).await;
+    let mut testbed = target.start(&cell, fixture.directory.path()).await.unwrap();
+    let nodes = async |testbed: &ClusterTestbed| -> (Vec<String>, Vec<String>) {
+        let clocks = testbed.clocks().await.unwrap().into_iter().map(|clock| clock.node);
+        let environments = testbed.environments().await.unwrap().into_iter().map(|looked| looked.node);
+        (clocks.collect(), environments.collect())
+    };
+    let alone = vec!["clus2".to_owned()];
+    assert_eq!(nodes(&testbed).await, (alone.clone(), alone));
+    // Nothing else may be placed there now.
+    let nodes_of_cluster: Api<Node> = Api::all(fixture.client.clone());
+    nodes_of_cluster.cordon("clus2").await.unwrap();
+    fixture.load(&mut testbed, &cell, "night-8", &mut |_| {}).await.unwrap();
+    let both = vec!["clus1".to_owned(), "clus2".to_owned()];
+    assert_eq!(nodes(&testbed).await, (both.clone(), both));
+    testbed.stop().await.unwrap();
 }
 
 #[derive(Parser)]

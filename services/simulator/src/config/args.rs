@@ -116,7 +116,7 @@ pub(super) struct ProbeArgs {
     /// Base URL of query-api, to measure how long until accepted events can be queried; without it, this is not measured
     #[arg(long, env = "QUERY_URL")]
     pub(super) query_url: Option<String>,
-    /// Events a second that are looked for there, at most
+    /// Events a second that are looked for there, at most; of all shards together
     #[arg(long, env = "PROBES", default_value_t = 10.0)]
     pub(super) probes: f64,
 }

@@ -28,7 +28,7 @@ const OPEN_MAX: usize = 1024;
 const REQUESTS_MAX: usize = 64;
 /// Requests a second for each probe a second: about what an event takes that is queryable after half a second.
 const REQUESTS_PER_PROBE: f64 = 30.0;
-/// Requests a second in any case.
+/// Requests a second of a shard in any case: looks for one event must not be far apart, however few probes there are.
 const REQUESTS_PER_S_MIN: f64 = 100.0;
 /// The wait between two looks is this part of the time since the acceptance, so that the uncertainty is about this part of
 /// what is measured,
@@ -63,6 +63,7 @@ enum Answer {
 impl Asking {
     pub(super) fn new(
         config: &ProbesConfig,
+        shards: u32,
         deadline: Duration,
         tallies: Arc<Tallies>,
     ) -> Result<Self, ConfigError> {
@@ -87,7 +88,7 @@ impl Asking {
             query_url: config.query_url.trim_end_matches('/').to_owned(),
             deadline,
             requests: Semaphore::new(REQUESTS_MAX),
-            pacer: Pacer::new((config.per_second * REQUESTS_PER_PROBE).max(REQUESTS_PER_S_MIN)),
+            pacer: Pacer::new(requests_per_s_max(config.per_second, shards)),
             outage: Outage::new(format!("query-api at {}, which probes ask", config.query_url)),
             tallies,
         })
@@ -202,6 +203,11 @@ impl Asking {
     }
 }
 
+/// What one of so many shards may ask, where all of them together have `per_second` probes.
+fn requests_per_s_max(per_second: f64, shards: u32) -> f64 {
+    (per_second * REQUESTS_PER_PROBE / f64::from(shards)).max(REQUESTS_PER_S_MIN)
+}
+
 /// A probe that is looked for. One that is dropped without an end was skipped.
 struct Open {
     tallies: Arc<Tallies>,
@@ -221,5 +227,16 @@ impl Drop for Open {
         if let Some(probe) = &self.probe {
             self.tallies.skip(probe.phase);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_share_the_rate_of_requests() {
+        assert_eq!((requests_per_s_max(20.0, 1), requests_per_s_max(20.0, 4)), (600.0, 150.0));
+        assert_eq!(requests_per_s_max(20.0, 100), REQUESTS_PER_S_MIN);
     }
 }

@@ -55,6 +55,12 @@ impl Service {
             Self::QueryApi => "query-api",
         }
     }
+
+    /// The one of this name; none where there is none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
 }
 
 impl FromStr for Key {
@@ -75,10 +81,7 @@ impl FromStr for Key {
                 match owner {
                     "load" => Self::Load(name.to_owned()),
                     "redis" => Self::Redis(name.to_owned()),
-                    owner => {
-                        let service = Service::ALL.into_iter().find(|service| service.name() == owner);
-                        Self::Setting(service.ok_or_else(unknown)?, name.to_owned())
-                    }
+                    owner => Self::Setting(Service::from_name(owner).ok_or_else(unknown)?, name.to_owned()),
                 }
             }
         })

@@ -65,10 +65,9 @@ impl FromStr for Pin {
             Some((workload, node)) if !workload.is_empty() && !node.is_empty() => {
                 Ok(Self { workload: workload.into(), node: node.into() })
             }
-            _ => Err(ChangeError {
-                text: text.to_owned(),
-                form: "WORKLOAD=NODE, such as process-worker=r3-node",
-            }),
+            _ => {
+                Err(ChangeError { text: text.to_owned(), form: "WORKLOAD=NODE, such as process-worker=NODE" })
+            }
         }
     }
 }

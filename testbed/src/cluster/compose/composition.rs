@@ -25,7 +25,7 @@ pub struct CompositionArgs {
     /// Another value of a setting than the manifests have, such as process-worker.WORK_AMOUNT=50; may be repeated
     #[arg(long = "set", value_name = "CONFIGMAP.KEY=VALUE")]
     pub settings: Vec<Setting>,
-    /// The node of one workload, whatever the placement, such as process-worker=r3-node; may be repeated
+    /// The node of one workload, whatever the placement, such as process-worker=NODE; may be repeated
     #[arg(long = "node", value_name = "WORKLOAD=NODE")]
     pub nodes: Vec<Pin>,
     /// A kustomization of your own, instead of all this

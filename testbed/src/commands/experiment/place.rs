@@ -12,7 +12,7 @@ use crate::experiment::target::local::LocalTarget;
 use crate::experiment::target::local::arguments::LocalArgs;
 use crate::interrupts::Interrupts;
 use crate::processors::ProcessorSet;
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use experiment::bundle::TargetKind;
 use experiment::cell::Cell;
@@ -71,6 +71,7 @@ impl PlaceArgs {
     /// # Errors
     /// What is missing, or the first cell that cannot be had.
     pub(super) async fn prepare(&self, cells: &[Cell]) -> anyhow::Result<Place> {
+        self.refuse_options_of_others()?;
         match self.target {
             PlaceName::Local => {
                 let allowed = ProcessorSet::allowed().context("cannot see which processors may be used")?;
@@ -86,6 +87,24 @@ impl PlaceArgs {
                 Ok(Place::Cluster(Box::new(runner), remains))
             }
         }
+    }
+}
+
+impl PlaceArgs {
+    /// An option that nothing comes of would be believed to have been heeded.
+    fn refuse_options_of_others(&self) -> anyhow::Result<()> {
+        let (here, others) = match self.target {
+            PlaceName::Local => ("local", self.cluster.given()),
+            PlaceName::Cluster => ("cluster", self.local.given()),
+        };
+        ensure!(
+            others.is_empty(),
+            "{} {} nothing with --target {here}: leave {} out, or choose the other target",
+            others.join(", "),
+            if others.len() == 1 { "does" } else { "do" },
+            if others.len() == 1 { "it" } else { "them" },
+        );
+        Ok(())
     }
 }
 
@@ -123,5 +142,32 @@ impl Runner for Place {
             Self::Local(runner) => runner.run(request).await,
             Self::Cluster(runner, _) => runner.run(request).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        place: PlaceArgs,
+    }
+
+    fn refused(arguments: &[&str]) -> Option<String> {
+        let place = Arguments::parse_from([&["test"], arguments].concat()).place;
+        place.refuse_options_of_others().err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_of_the_other_target_are_refused_by_their_names() {
+        assert_eq!(refused(&["--energy-csv", "watts.csv"]), None);
+        assert_eq!(refused(&["--target", "cluster", "--node", "redis=a", "--shards", "3", "--keep"]), None);
+        let said = refused(&["--target", "cluster", "--energy-csv", "watts.csv"]).unwrap();
+        assert!(said.starts_with("--energy-csv does nothing with --target cluster: leave it out"), "{said}");
+        let said = refused(&["--node", "redis=a", "--component", "observability", "--shards", "3"]).unwrap();
+        assert!(said.starts_with("--component, --node, --shards do nothing with --target local"), "{said}");
     }
 }

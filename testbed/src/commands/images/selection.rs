@@ -15,7 +15,7 @@ pub(super) struct SelectionArgs {
     /// References of images; by default those of the four services, REGISTRY/testbed/SERVICE:REVISION
     #[arg(value_name = "IMAGE")]
     pub(super) images: Vec<String>,
-    /// The registry that holds the four services, such as 192.168.0.35:5000
+    /// The registry that holds the four services, such as registry.example:5000
     #[arg(long, value_name = "HOST:PORT", env = "REGISTRY")]
     pub(super) registry: Option<String>,
     /// The tag of the four services [default: that of the working tree, as scripts/build-images makes it]
@@ -70,7 +70,7 @@ impl SelectionArgs {
     fn registry(&self) -> Result<&str, ConfigError> {
         let registry = self.registry.as_deref().unwrap_or_default().trim_end_matches('/');
         if registry.is_empty() {
-            let message = "is not set: say where the images are, export REGISTRY=192.168.0.35:5000, or name them as arguments";
+            let message = "is not set: say where the images are, export REGISTRY=registry.example:5000, or name them as arguments";
             return Err(ConfigError::new("REGISTRY", message));
         }
         if registry.contains("://") {
@@ -143,7 +143,7 @@ mod tests {
     fn an_empty_registry_says_how_to_set_it() {
         let error = selection(&["--registry", "", "--revision", "abc"]).references().unwrap_err();
         assert!(error.is::<ConfigError>());
-        assert!(error.to_string().contains("export REGISTRY=192.168.0.35:5000"), "{error}");
+        assert!(error.to_string().contains("export REGISTRY=registry.example:5000"), "{error}");
     }
 
     #[test]

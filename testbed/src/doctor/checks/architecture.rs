@@ -7,9 +7,7 @@ use crate::doctor::check::Severity;
 use crate::doctor::facts::{Facts, NodeFacts};
 use crate::images::check::{Check, CheckResult, Failure};
 use crate::images::name::short;
-
-/// Where the testbed's images are built for, `scripts/build-images`.
-const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
+use crate::images::platform::ARCHITECTURES;
 
 const PLACE: &str = "choose another placement, label a node, or take a taint or a cordon away";
 

@@ -4,13 +4,10 @@ use super::Sources;
 use crate::cluster::objects::Object;
 use crate::doctor::facts::{Collected, ImageFacts, ManifestFacts};
 use crate::images::name::{self, SERVICES, short};
-use crate::images::platform::Platform;
+use crate::images::platform::{ARCHITECTURES, Platform};
 use crate::images::registry::Registry;
 use crate::images::verify::{Request, verify};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The platforms of nodes that are not known.
-const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
 pub(super) async fn facts(
     sources: &Sources,

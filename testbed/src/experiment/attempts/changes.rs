@@ -4,6 +4,9 @@ use experiment::known::is_of_the_testbed;
 use experiment::record::ServiceFacts;
 use std::collections::BTreeSet;
 
+/// A scheduler chooses anew for each run.
+const PIN_IT: &str = " (a placement in the plan keeps a service on one, --node redis=NODE keeps redis)";
+
 /// What differs between the services of two runs of a cell, beside addresses and the like, which the testbed chooses anew for
 /// each run.
 pub(super) fn of_services(before: &[ServiceFacts], now: &[ServiceFacts]) -> Vec<String> {
@@ -30,7 +33,8 @@ pub(super) fn of_services(before: &[ServiceFacts], now: &[ServiceFacts]) -> Vec<
         let differs = facts.into_iter().chain(settings).filter(|(_, was, is)| was != is);
         let shown = |fact: Option<String>| fact.unwrap_or_else(|| "none".to_owned());
         changes.extend(differs.map(|(what, was, is)| {
-            format!("{what} of {} was {} and is {}", service.name, shown(was), shown(is))
+            let advice = if what == "the node" { PIN_IT } else { "" };
+            format!("{what} of {} was {} and is {}{advice}", service.name, shown(was), shown(is))
         }));
     }
     let is_gone = |service: &&ServiceFacts| now.iter().all(|other| other.name != service.name);
@@ -55,6 +59,15 @@ mod tests {
     fn with(settings: &[(&str, &str)]) -> Vec<ServiceFacts> {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         vec![ServiceFacts { settings: settings.collect(), ..fixtures::service("1") }]
+    }
+
+    #[test]
+    fn service_on_another_node_is_told_with_what_keeps_it_on_one() {
+        let on = |node: &str| vec![ServiceFacts { node: node.to_owned(), ..fixtures::service("1") }];
+        assert!(of_services(&on("a"), &on("a")).is_empty());
+        let changes = of_services(&on("a"), &on("b"));
+        let expected = "the node of process-worker-1 was a and is b (a placement in the plan";
+        assert!(changes.len() == 1 && changes[0].starts_with(expected), "{changes:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Looks for noise: what of a node's time was not this run's, and whether the node was held back.
 
 use super::outcome::Outcome;
+use super::simulator_result::{Part, SimulatorResult};
 use experiment::environment::{Environments, NodeEnvironment};
 use experiment::record::{Gate, Status};
 use experiment::sample::Sample;
@@ -57,6 +58,7 @@ pub(super) fn gates(outcome: &Outcome) -> Vec<Gate> {
             all.extend(displaced(samples).map(|per_s| gate("displaced", &before.node, per_s, &DISPLACED)));
         }
     }
+    all.extend(displaced_shards(&outcome.result));
     for facts in services {
         let lost = statistics.get(&facts.name).and_then(telemetry_lost);
         all.extend(lost.map(|share| gate("telemetry-lost", &facts.node, share, &TELEMETRY_LOST)));
@@ -163,6 +165,14 @@ fn displaced(samples: &[Sample]) -> Option<f64> {
     (to_s > from_s).then(|| last.saturating_sub(first) as f64 / (to_s - from_s))
 }
 
+/// The same of each of several simulators, by its own count: their processes are not looked at from here.
+fn displaced_shards(result: &SimulatorResult) -> Vec<Gate> {
+    let per_s = |part: &Part| part.generator.involuntary_switches as f64 / result.elapsed_s;
+    let of = |part: &Part| gate("displaced", &format!("simulator-{}", part.shard), per_s(part), &DISPLACED);
+    let parts = result.shards.iter().flat_map(|shards| &shards.parts);
+    parts.filter(|_| result.elapsed_s > 0.0).map(of).collect()
+}
+
 /// Of all that a service wanted to export, the share that did not arrive; none where it exports nothing.
 fn telemetry_lost(statistics: &Value) -> Option<f64> {
     let total = |metric: Metric| statistics["counters"][metric.spec().name]["total"].as_f64();
@@ -174,6 +184,7 @@ fn telemetry_lost(statistics: &Value) -> Option<f64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::outcome::tests::outcome;
+    use super::super::simulator_result::{Generator, Shards};
     use super::*;
     use experiment::sample::ServiceSample;
     use serde_json::json;
@@ -308,5 +319,19 @@ pub(super) mod tests {
             all.into_iter().find(|gate| gate.name == "displaced").map(|gate| (gate.measured, gate.status))
         };
         assert_eq!((of(0), of(2000)), (Some((0.0, Status::Valid)), Some((200.0, Status::Suspect))));
+    }
+
+    #[test]
+    fn each_simulator_tells_how_often_it_was_displaced() {
+        let mut run = outcome();
+        let part = |shard: u32, involuntary_switches: u64| Part {
+            shard,
+            generator: Generator { involuntary_switches },
+        };
+        run.result.shards = Some(Shards { parts: vec![part(0, 50), part(1, 3000)] });
+        let told: Vec<(String, f64, Status)> =
+            gates(&run).into_iter().map(|gate| (gate.node, gate.measured, gate.status)).collect();
+        let expected = [("simulator-0", 5.0, Status::Valid), ("simulator-1", 300.0, Status::Suspect)];
+        assert_eq!(told, expected.map(|(node, per_s, status)| (node.to_owned(), per_s, status)));
     }
 }

@@ -71,13 +71,16 @@ pub(super) fn seen<T>(
     looked.ok()
 }
 
-/// The clocks of nodes before and after.
-pub(super) fn clocks(before: Vec<ClockFacts>, after: &[ClockFacts]) -> Vec<ClockFacts> {
-    let last = |node: &str| after.iter().find(|clock| clock.node == node).map(|clock| clock.after);
-    before
-        .into_iter()
-        .map(|clock| ClockFacts { after: last(&clock.node).unwrap_or(clock.after), ..clock })
-        .collect()
+/// The clocks of nodes before and after. Of a node that was looked at once, that is both.
+pub(super) fn clocks(before: Vec<ClockFacts>, after: Vec<ClockFacts>) -> Vec<ClockFacts> {
+    let mut clocks = before;
+    for last in after {
+        match clocks.iter_mut().find(|clock| clock.node == last.node) {
+            Some(clock) => clock.after = last.after,
+            None => clocks.push(last),
+        }
+    }
+    clocks
 }
 
 #[cfg(test)]
@@ -86,6 +89,7 @@ pub(super) mod tests {
     use super::*;
     use experiment::record::AuditFacts;
     use jiff::Timestamp;
+    use measurement::clock::ClockOffset;
 
     fn service(name: &str) -> ServiceFacts {
         ServiceFacts {
@@ -101,6 +105,21 @@ pub(super) mod tests {
         }
     }
 
+    #[test]
+    fn clock_that_was_read_only_before_or_only_after_is_known_by_that() {
+        let clock = |node: &str, offset_us: f64| {
+            let now = ClockOffset { offset_us, uncertainty_us: 1.0, round_trips: 1 };
+            ClockFacts { node: node.into(), before: now, after: now }
+        };
+        let clocks =
+            clocks(vec![clock("a", 1.0), clock("lost", 2.0)], vec![clock("a", 3.0), clock("simulator", 4.0)]);
+        let told: Vec<(&str, f64, f64)> = clocks
+            .iter()
+            .map(|clock| (clock.node.as_str(), clock.before.offset_us, clock.after.offset_us))
+            .collect();
+        assert_eq!(told, [("a", 1.0, 3.0), ("lost", 2.0, 2.0), ("simulator", 4.0, 4.0)]);
+    }
+
     /// A run against which nothing speaks.
     pub(in crate::experiment::run) fn outcome() -> Outcome {
         let services = vec![service("ingest-api"), service("process-worker"), service("redis")];
@@ -109,6 +128,8 @@ pub(super) mod tests {
             result: SimulatorResult {
                 verdict: SimulatorVerdict { reasons: Vec::new() },
                 started_at: Timestamp::UNIX_EPOCH,
+                elapsed_s: 10.0,
+                shards: None,
                 phases: Vec::new(),
             },
             samples: Vec::new(),

@@ -73,7 +73,7 @@ impl CellSettings {
             return Ok(());
         }
         for (name, place) in value.as_object().context("it must be a name or a table of services")? {
-            let service = Service::ALL.into_iter().find(|service| service.name() == name);
+            let service = Service::from_name(name);
             ensure!(
                 service.is_some() && place.is_string(),
                 "{name} cannot be placed: there are ingest-api, process-worker and query-api"
@@ -85,7 +85,7 @@ impl CellSettings {
 }
 
 /// A value as it stands in an environment or in `redis.conf`.
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -13,6 +13,10 @@ const FILE: &str = "result.json";
 pub(super) struct SimulatorResult {
     pub(super) verdict: SimulatorVerdict,
     pub(super) started_at: Timestamp,
+    /// Until the last outcome was known.
+    pub(super) elapsed_s: f64,
+    /// None where one simulator sent all of the load.
+    pub(super) shards: Option<Shards>,
     pub(super) phases: Vec<Phase>,
 }
 
@@ -28,6 +32,25 @@ pub(super) struct SimulatorReason {
     pub(super) severity: String,
     pub(super) check: String,
     pub(super) message: String,
+}
+
+/// The simulators that sent a load together.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Shards {
+    pub(super) parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Part {
+    pub(super) shard: u32,
+    pub(super) generator: Generator,
+}
+
+/// What a simulator says of itself.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Generator {
+    /// Of its threads that send.
+    pub(super) involuntary_switches: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

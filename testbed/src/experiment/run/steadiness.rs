@@ -162,6 +162,8 @@ mod tests {
         let result = SimulatorResult {
             verdict: SimulatorVerdict { reasons: Vec::new() },
             started_at: Timestamp::UNIX_EPOCH,
+            elapsed_s: 0.0,
+            shards: None,
             phases: vec![phase(WARM_UP, 0, WARM_UP_S), phase(MEASURE, WARM_UP_S, MEASURED_S)],
         };
         judge(directory.path(), &result, MEASURED_S as f64)
@@ -196,6 +198,8 @@ mod tests {
         let result = SimulatorResult {
             verdict: SimulatorVerdict { reasons: Vec::new() },
             started_at: Timestamp::UNIX_EPOCH,
+            elapsed_s: 0.0,
+            shards: None,
             phases: Vec::new(),
         };
         let judgement = judge(Path::new("/nowhere"), &result, 40.0);

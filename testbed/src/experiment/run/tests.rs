@@ -116,6 +116,10 @@ impl Testbed for FailingTestbed {
         self.seen(Vec::new())
     }
 
+    async fn load_clock(&self) -> anyhow::Result<ClockOffset> {
+        Ok(ClockOffset { offset_us: 0.0, uncertainty_us: 0.0, round_trips: 0 })
+    }
+
     async fn load(
         &mut self,
         _load: &Load<'_>,

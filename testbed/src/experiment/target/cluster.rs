@@ -6,6 +6,7 @@ mod job;
 mod nodes;
 mod pod_client;
 mod pods;
+mod redis_clock;
 mod remains;
 mod results;
 mod sampling;

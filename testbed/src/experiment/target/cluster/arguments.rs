@@ -27,7 +27,7 @@ pub struct ClusterArgs {
     /// The folder with the manifests [default: kubernetes in the working directory, else in the checkout of this program]
     #[arg(long, value_name = "DIR")]
     pub kubernetes: Option<PathBuf>,
-    /// The node of redis or simulator in all runs, such as simulator=clus1; may be repeated
+    /// The node of redis or simulator in all runs, such as simulator=NODE; may be repeated
     #[arg(long = "node", value_name = "WORKLOAD=NODE")]
     pub nodes: Vec<Pin>,
     /// Simulators that send each load together
@@ -45,6 +45,22 @@ pub struct ClusterArgs {
 }
 
 impl ClusterArgs {
+    /// Those that somebody has said, by their names; an own default does not count, nor the environment.
+    #[must_use]
+    pub fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("--context", self.connection.context.is_some()),
+            ("--component", !self.components.is_empty()),
+            ("--revision", self.revision.is_some()),
+            ("--kubernetes", self.kubernetes.is_some()),
+            ("--node", !self.nodes.is_empty()),
+            ("--shards", self.shards != SHARDS_MIN),
+            ("--simulator", self.simulator.is_some()),
+            ("--keep", self.keep),
+        ];
+        all.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
+    }
+
     /// The cluster, which has answered.
     ///
     /// # Errors

@@ -4,8 +4,9 @@ use super::ClusterOptions;
 use crate::cluster::compose::{CompositionArgs, Pin, Setting};
 use crate::cluster::objects::Object;
 use crate::cluster::placement::architecture;
-use crate::experiment::run::settings::{ANYWHERE, CellSettings};
+use crate::experiment::run::settings::{ANYWHERE, CellSettings, text};
 use crate::experiment::target::effective;
+use crate::images::platform::ARCHITECTURES;
 use anyhow::{Context, bail, ensure};
 use experiment::known::defaults;
 use experiment::plan::Service;
@@ -13,7 +14,6 @@ use k8s_openapi::api::core::v1::Node;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 const OFF: &str = "off";
 /// Components that bring somewhere to send telemetry to.
 const COLLECTORS: [&str; 2] = ["observability", "external-collector"];
@@ -62,7 +62,6 @@ impl CellObjects {
         let of = |kind: &str, name: &str| {
             self.services.iter().find(|object| object.key.kind == kind && object.key.name == name)
         };
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let deployment = of("Deployment", service.name());
         let container =
             deployment.and_then(|object| object.value.pointer("/spec/template/spec/containers/0"));
@@ -221,7 +220,7 @@ fn adjust(object: &mut Object, settings: &CellSettings, places: &Places) -> anyh
             settings,
         );
     }
-    let service = Service::ALL.into_iter().find(|service| service.name() == object.key.name);
+    let service = Service::from_name(&object.key.name);
     if let Some(wanted) = service.and_then(|service| places.architectures.get(&service)) {
         let affinity = object.value.pointer_mut(AFFINITY);
         let affinity = affinity.with_context(|| format!("{} has no nodeAffinity to change", object.key))?;

@@ -49,11 +49,11 @@ pub(super) fn objects(
         } else if name.starts_with("simulator-job-workload") {
             data(object)?.insert("workload.toml".to_owned(), workload.into());
         } else {
-            let probes_per_s = load.probes_per_s / f64::from(shards);
             let values = [
                 ("RUN_ID", load.run_id.to_owned()),
                 ("SHARDS", shards.to_string()),
-                ("PROBES", probes_per_s.to_string()),
+                // Each shard is told those of the whole run, and takes its share.
+                ("PROBES", load.probes_per_s.to_string()),
                 ("START_TIMEOUT", format!("{}s", START_TIMEOUT.as_secs())),
             ];
             data(object)?.extend(values.map(|(name, value)| (name.to_owned(), value.into())));
@@ -115,7 +115,7 @@ mod tests {
         let value = |name: &str| &objects.iter().find(|object| object.key.name == name).unwrap().value;
         let settings = &value("simulator-job-a")["data"];
         assert_eq!((&settings["RUN_ID"], &settings["SHARDS"]), (&json!("night-7"), &json!("3")));
-        assert_eq!(settings["PROBES"], "10", "all shards together look for as many as were asked for");
+        assert_eq!(settings["PROBES"], "30", "each shard takes its share itself");
         assert_eq!(value("simulator-job-workload-b")["data"]["workload.toml"], "seed = 9");
         let spec = &value("simulator")["spec"];
         assert_eq!((&spec["completions"], &spec["parallelism"]), (&json!(3), &json!(3)));

@@ -45,8 +45,8 @@ impl Nodes {
         Ok(environments)
     }
 
-    /// The clock of each against that of Redis, which is the simulators' too: their shards take their times from it. Both were
-    /// read by exchanges between the node and Redis, whose shortest round trip bounds the error.
+    /// The clock of each against that of Redis, by which all simulators begin; what they stamp later is by the clocks of their own
+    /// nodes. Both were read by exchanges between the node and Redis, whose shortest round trip bounds the error.
     ///
     /// # Errors
     /// A node from which Redis cannot be asked.

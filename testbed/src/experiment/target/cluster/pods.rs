@@ -38,6 +38,23 @@ pub(super) struct Moment {
     pub(super) autoscalers: Vec<String>,
 }
 
+impl Moment {
+    /// Its pods by uid, with the names of their services, which replicas have a number of. That goes by their nodes, and only then
+    /// by the names of pods, which are made up anew in each run: the same on the same nodes is called the same.
+    pub(super) fn named(&self) -> Vec<(&String, &PodFacts, String)> {
+        let mut pods: Vec<(&String, &PodFacts)> = self.pods.iter().collect();
+        pods.sort_by_key(|&(_, pod)| (&pod.service, &pod.node, &pod.name));
+        let mut named: Vec<(&String, &PodFacts, String)> = Vec::new();
+        for (uid, pod) in &pods {
+            let replicas = pods.iter().filter(|(_, other)| other.service == pod.service).count();
+            let number = named.iter().filter(|(_, other, _)| other.service == pod.service).count() + 1;
+            let name = if replicas > 1 { format!("{}-{number}", pod.service) } else { pod.service.clone() };
+            named.push((*uid, *pod, name));
+        }
+        named
+    }
+}
+
 /// Asks the cluster.
 ///
 /// # Errors
@@ -153,6 +170,21 @@ mod tests {
     fn cluster_that_stays_as_it_is_is_no_reason() {
         assert!(changes(&moment(), &moment()).is_empty());
         assert!(after(|now| now.pods.get_mut("1").unwrap().is_ready = false).is_empty(), "the audit tells");
+    }
+
+    #[test]
+    fn replicas_are_numbered_by_their_nodes_whatever_their_pods_are_called() {
+        let named = |names: [&str; 2]| -> Vec<(String, String)> {
+            let on = |name: &str, node: &str| PodFacts { node: node.into(), ..pod(name) };
+            let api = PodFacts { service: "query-api".into(), ..pod("query-api-a") };
+            let pods = [on(names[0], "b"), on(names[1], "a"), api];
+            let uids = ["1", "2", "3"].map(str::to_owned);
+            let moment = Moment { pods: uids.into_iter().zip(pods).collect(), ..Moment::default() };
+            moment.named().into_iter().map(|(_, pod, name)| (name, pod.node.clone())).collect()
+        };
+        let expected = [("process-worker-1", "a"), ("process-worker-2", "b"), ("query-api", "r3-node")];
+        let expected = expected.map(|(name, node)| (name.to_owned(), node.to_owned()));
+        assert_eq!((named(["x", "y"]), named(["y", "x"])), (expected.clone().into(), expected.into()));
     }
 
     #[test]

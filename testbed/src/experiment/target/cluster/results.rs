@@ -9,8 +9,12 @@ use kube::Api;
 use kube::api::{ListParams, LogParams};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 use tokio::process::Command;
+use tokio::time::timeout;
 
+/// Results are some megabytes for each simulator, over a slow network to the cluster.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(600);
 /// Lines of each log that are kept.
 const LOG_LINES: i64 = 1000;
 /// Lines that say why a simulator failed.
@@ -31,13 +35,13 @@ pub(super) async fn fetch(
 ) -> anyhow::Result<()> {
     let scratch = tempfile::Builder::new().prefix(".results-").tempdir_in(directory)?;
     let merged = scratch.path().join("merged");
-    let ran = Command::new(simulator)
-        .args(["merge", "--run", run_id, "--redis-url", redis_url, "--out"])
-        .arg(&merged)
-        .kill_on_drop(true)
-        .output()
-        .await
-        .with_context(|| format!("cannot start {}", simulator.display()))?;
+    let mut command = Command::new(simulator);
+    command.args(["merge", "--run", run_id, "--redis-url", redis_url, "--out"]).arg(&merged);
+    // What is said here is all: a password that somebody has exported is for another Redis.
+    let ran = timeout(FETCH_TIMEOUT, command.env_clear().kill_on_drop(true).output()).await;
+    let ran =
+        ran.with_context(|| format!("the results cannot be fetched within {} s", FETCH_TIMEOUT.as_secs()))?;
+    let ran = ran.with_context(|| format!("cannot start {}", simulator.display()))?;
     if !ran.status.success() {
         bail!("the results cannot be fetched: {}", String::from_utf8_lossy(&ran.stderr).trim());
     }
@@ -77,6 +81,15 @@ pub(super) async fn simulators_have_ended(cluster: &Cluster) -> anyhow::Result<b
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), NAMESPACE);
     let phases = list(cluster, &api, OF_JOB).await?.into_iter().filter_map(|pod| pod.status?.phase);
     Ok(phases.into_iter().all(|phase| matches!(phase.as_str(), "Succeeded" | "Failed")))
+}
+
+/// Where the simulators were placed.
+///
+/// # Errors
+/// Where pods cannot be listed.
+pub(super) async fn nodes_of_simulators(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
+    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+    Ok(list(cluster, &api, OF_JOB).await?.into_iter().filter_map(|pod| pod.spec?.node_name).collect())
 }
 
 /// The last words of the simulators that failed.

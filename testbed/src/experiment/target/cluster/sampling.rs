@@ -22,10 +22,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// What is read of `/statz`.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Answer {
-    pub(super) version: String,
-    pub(super) revision: Option<String>,
-    pub(super) arch: String,
+struct Answer {
     #[serde(default)]
     gauges: BTreeMap<String, Gauge>,
 }
@@ -47,8 +44,7 @@ pub(super) struct Sampler {
 impl Sampler {
     pub(super) fn new(cluster: &Cluster, pods: &Moment, redis: Option<MultiplexedConnection>) -> Self {
         let api: Api<Pod> = Api::namespaced(cluster.client.clone(), NAMESPACE);
-        let is_service = |name: &str| Service::ALL.into_iter().any(|service| service.name() == name);
-        let of_services = pods.pods.values().filter(|pod| is_service(&pod.service));
+        let of_services = pods.pods.values().filter(|pod| Service::from_name(&pod.service).is_some());
         let client = |pod: &super::pods::PodFacts| PodClient::new(api.clone(), &pod.name, pod.port);
         let query = pods.pods.values().find(|pod| pod.service == Service::QueryApi.name());
         Self {
@@ -88,20 +84,25 @@ async fn ask((service, client): &mut (String, PodClient)) -> (String, Option<Ans
 fn services(answers: Vec<(String, Option<Answer>)>) -> BTreeMap<String, ServiceSample> {
     let mut all: BTreeMap<String, Option<ServiceSample>> = BTreeMap::new();
     for (service, answer) in answers {
-        let used = answer.map(|answer| used(&answer));
-        let sum = all.entry(service).or_insert_with(|| Some(ServiceSample::default()));
-        *sum = sum.take().zip(used).map(|(sum, used)| ServiceSample {
-            cpu_s: Some(sum.cpu_s.unwrap_or_default() + used.cpu_s.unwrap_or_default()),
-            resident_bytes: Some(
-                sum.resident_bytes.unwrap_or_default() + used.resident_bytes.unwrap_or_default(),
-            ),
-            involuntary_switches: Some(
-                sum.involuntary_switches.unwrap_or_default() + used.involuntary_switches.unwrap_or_default(),
-            ),
-            ..ServiceSample::default()
-        });
+        let used = answer.as_ref().map(used);
+        let sum = match all.remove(&service) {
+            Some(sum) => together(sum, used),
+            None => used,
+        };
+        all.insert(service, sum);
     }
     all.into_iter().filter_map(|(service, sample)| Some((service, sample?))).collect()
+}
+
+fn together(one: Option<ServiceSample>, other: Option<ServiceSample>) -> Option<ServiceSample> {
+    let (one, other) = (one?, other?);
+    let sum = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
+    Some(ServiceSample {
+        cpu_s: one.cpu_s.zip(other.cpu_s).map(|(one, other)| one + other),
+        resident_bytes: sum(one.resident_bytes, other.resident_bytes),
+        involuntary_switches: sum(one.involuntary_switches, other.involuntary_switches),
+        ..ServiceSample::default()
+    })
 }
 
 fn used(answer: &Answer) -> ServiceSample {
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     fn answer(cpu_s: f64) -> Option<Answer> {
-        let text = serde_json::json!({"version": "1", "revision": null, "arch": "arm64", "gauges": {
+        let text = serde_json::json!({"gauges": {
             "process.cpu.time": {"total": cpu_s, "by": {"cpu.mode=user": cpu_s}},
             "process.memory.usage": {"total": 1000.0},
             "process.context_switches": {"total": 12.0, "by": {
@@ -161,5 +162,18 @@ mod tests {
             (Some(3.5), Some(2000), Some(6))
         );
         assert!(!all.contains_key("query-api"));
+    }
+
+    #[test]
+    fn gauge_that_one_replica_does_not_tell_is_not_known_of_all() {
+        let without_memory = answer(2.0).map(|mut answer| {
+            answer.gauges.remove(Metric::ProcessMemoryUsage.spec().name);
+            answer
+        });
+        for answers in [[answer(1.5), without_memory.clone()], [without_memory, answer(1.5)]] {
+            let all = services(answers.map(|answer| ("process-worker".to_owned(), answer)).into());
+            let worker = &all["process-worker"];
+            assert_eq!((worker.cpu_s, worker.resident_bytes), (Some(3.5), None));
+        }
     }
 }

@@ -7,8 +7,8 @@ use super::job::{self, Progress};
 use super::nodes::{self, Nodes};
 use super::pod_client::PodClient;
 use super::pods::{self, Moment, PodFacts};
+use super::redis_clock;
 use super::results;
-use super::sampling::Answer;
 use super::{ClusterOptions, apply};
 use crate::cluster::NAMESPACE;
 use crate::cluster::connect::Cluster;
@@ -16,25 +16,27 @@ use crate::cluster::deployment;
 use crate::cluster::forward::Forward;
 use crate::experiment::target::effective::{self, RedisFacts};
 use crate::experiment::target::{Load, Testbed};
+use crate::statz::Identity;
 use anyhow::Context;
 use experiment::environment::NodeEnvironment;
 use experiment::plan::Service;
-use experiment::record::{ClockFacts, ServiceFacts};
+use experiment::record::{ClockFacts, ServiceFacts, of_replica};
 use experiment::sample::Sample;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
+use measurement::clock::ClockOffset;
 use serde_json::Value;
 use service::redis::{RedisArgs, RedisConfig};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 
 const FACTS_TIMEOUT: Duration = Duration::from_secs(30);
 const REDIS: &str = "redis";
 
-/// The pods of one run, reached through the API server.
+/// The pods of one run, reached through the API server. What is still there when this is dropped, the next start takes away.
 pub struct ClusterTestbed {
     cluster: Cluster,
     options: ClusterOptions,
@@ -43,9 +45,10 @@ pub struct ClusterTestbed {
     query_url: String,
     redis_url: String,
     redis: RedisConfig,
-    forwards: Vec<AbortHandle>,
+    /// Ended where this is dropped.
+    _forwards: JoinSet<()>,
     nodes: Nodes,
-    /// Where its pods are, and the simulators if the plan's target keeps them somewhere.
+    /// Where its pods are, and the simulators as far as it is known: before the load only where they are kept somewhere.
     used: BTreeSet<String>,
     /// When all were ready.
     start: Moment,
@@ -65,7 +68,7 @@ impl ClusterTestbed {
         directory: &Path,
     ) -> anyhow::Result<Self> {
         let start = pods::look(&cluster).await?;
-        let mut forwards = Vec::new();
+        let mut forwards = JoinSet::new();
         let query_url =
             format!("http://{}", forward(&cluster, Service::QueryApi.name(), &mut forwards).await?);
         let redis_url = format!("redis://{}", forward(&cluster, REDIS, &mut forwards).await?);
@@ -84,7 +87,7 @@ impl ClusterTestbed {
             query_url,
             redis_url,
             redis,
-            forwards,
+            _forwards: forwards,
             nodes,
             used,
             start,
@@ -97,36 +100,26 @@ impl ClusterTestbed {
     }
 
     async fn facts(&self) -> anyhow::Result<Vec<(String, ServiceFacts)>> {
-        let mut pods: Vec<(&String, &PodFacts)> = self.start.pods.iter().collect();
-        pods.sort_by(|(_, one), (_, other)| (&one.service, &one.name).cmp(&(&other.service, &other.name)));
-        let workers = pods.iter().filter(|(_, pod)| pod.service == Service::ProcessWorker.name()).count();
-        let mut number = 0;
         let mut all = Vec::new();
-        for (uid, pod) in pods {
-            let mut facts = self.facts_of(pod).await?;
-            if pod.service == Service::ProcessWorker.name() && workers > 1 {
-                number += 1;
-                facts.name = format!("{}-{number}", pod.service);
-            }
-            all.push((uid.clone(), facts));
+        for (uid, pod, name) in self.start.named() {
+            all.push((uid.clone(), self.facts_of(pod, name).await?));
         }
         Ok(all)
     }
 
-    async fn facts_of(&self, pod: &PodFacts) -> anyhow::Result<ServiceFacts> {
-        let service = Service::ALL.into_iter().find(|service| service.name() == pod.service);
+    async fn facts_of(&self, pod: &PodFacts, name: String) -> anyhow::Result<ServiceFacts> {
+        let service = Service::from_name(&pod.service);
         let (version, architecture, settings) = if let Some(service) = service {
             let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), NAMESPACE);
             let mut client = PodClient::new(api, &pod.name, pod.port);
-            let Answer { version, revision, arch, .. } = client.get_json("/statz", FACTS_TIMEOUT).await?;
-            let version = revision.map_or(version.clone(), |revision| format!("{version} {revision}"));
-            (version, arch, self.objects.settings_of(service))
+            let identity: Identity = client.get_json("/statz", FACTS_TIMEOUT).await?;
+            (identity.build(), identity.arch, self.objects.settings_of(service))
         } else {
             let RedisFacts { version, settings } = effective::of_redis(&self.redis).await?;
             (version, self.start.nodes.get(&pod.node).cloned().unwrap_or_default(), settings)
         };
         Ok(ServiceFacts {
-            name: pod.service.clone(),
+            name,
             architecture,
             is_emulated: false,
             node: pod.node.clone(),
@@ -176,14 +169,10 @@ impl ClusterTestbed {
     }
 }
 
-async fn forward(
-    cluster: &Cluster,
-    service: &str,
-    forwards: &mut Vec<AbortHandle>,
-) -> anyhow::Result<String> {
+async fn forward(cluster: &Cluster, service: &str, forwards: &mut JoinSet<()>) -> anyhow::Result<String> {
     let forward = Forward::bind(service, 0).await?.silent();
     let address = forward.address()?.to_string();
-    forwards.push(tokio::spawn(forward.serve(cluster.clone())).abort_handle());
+    forwards.spawn(forward.serve(cluster.clone()));
     Ok(address)
 }
 
@@ -239,6 +228,10 @@ impl Testbed for ClusterTestbed {
         self.on_nodes(async |nodes| self.nodes.clocks(nodes).await).await
     }
 
+    async fn load_clock(&self) -> anyhow::Result<ClockOffset> {
+        redis_clock::ahead(&self.redis, service::clock::unix_us).await
+    }
+
     async fn load(
         &mut self,
         load: &Load<'_>,
@@ -258,6 +251,7 @@ impl Testbed for ClusterTestbed {
             }
             _ => String::new(),
         };
+        let of_simulators = results::nodes_of_simulators(&self.cluster).await;
         // What some shards have left is kept: their result says which are missing.
         let fetched = results::fetch(&self.options.simulator, &self.redis_url, load.run_id, directory).await;
         self.look().await?;
@@ -265,15 +259,13 @@ impl Testbed for ClusterTestbed {
             let changes = self.known_changes().join("; ");
             let changes = if changes.is_empty() { changes } else { format!("; meanwhile: {changes}") };
             anyhow::anyhow!("{error:#}{words}{changes}")
-        })
+        })?;
+        self.used.extend(of_simulators?);
+        Ok(())
     }
 
     fn wanted_architecture(&self, name: &str) -> Option<&str> {
-        let is_of = |service: &Service| {
-            let rest = name.strip_prefix(service.name());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        };
-        self.wanted.iter().find(|(service, _)| is_of(service)).map(|(_, architecture)| architecture.as_str())
+        self.wanted.get(&Service::from_name(of_replica(name))?).map(String::as_str)
     }
 
     fn deaths(&mut self) -> Vec<String> {
@@ -284,12 +276,5 @@ impl Testbed for ClusterTestbed {
         let kept = results::keep_logs(&self.cluster, &self.logs).await;
         deployment::clear(&self.cluster).await?;
         kept.with_context(|| format!("cannot keep logs in {}", self.logs.display()))
-    }
-}
-
-impl Drop for ClusterTestbed {
-    /// Ends the forwarding. What is still on the cluster, the next start takes away.
-    fn drop(&mut self) {
-        self.forwards.iter().for_each(AbortHandle::abort);
     }
 }

@@ -44,6 +44,18 @@ pub struct LocalArgs {
 }
 
 impl LocalArgs {
+    /// Those that somebody has said, by their names; an own default does not count, nor the environment.
+    #[must_use]
+    pub fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("--programs", self.programs.is_some()),
+            ("--redis-server", self.redis_server.is_some()),
+            ("--collector", self.collector.is_some()),
+            ("--energy-csv", self.energy_csv.is_some()),
+        ];
+        all.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
+    }
+
     /// What is needed for local runs, found.
     ///
     /// # Errors

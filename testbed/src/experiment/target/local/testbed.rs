@@ -11,14 +11,14 @@ use crate::http_client::HttpClient;
 use crate::stack::plan::TelemetryPlan;
 use crate::stack::process::describe;
 use crate::stack::{Ended, Part, Role, Stack, log_file};
+use crate::statz::Identity;
 use anyhow::{Context, anyhow, ensure};
 use experiment::environment::NodeEnvironment;
 use experiment::plan::Service;
-use experiment::record::{ClockFacts, ServiceFacts};
+use experiment::record::{ClockFacts, ServiceFacts, of_replica};
 use experiment::sample::Sample;
 use measurement::clock::ClockOffset;
 use rustix::process::Signal;
-use serde::Deserialize;
 use serde_json::Value;
 use service::redis::RedisConfig;
 use std::collections::BTreeMap;
@@ -59,14 +59,6 @@ pub struct LocalTestbed {
     /// As they were when all were ready: a dead service does not say any more.
     facts: Vec<ServiceFacts>,
     deaths: Vec<Ended>,
-}
-
-/// What is read of `/statz`.
-#[derive(Debug, Deserialize)]
-struct Identity {
-    version: String,
-    revision: Option<String>,
-    arch: String,
 }
 
 impl LocalTestbed {
@@ -123,7 +115,7 @@ impl LocalTestbed {
         service: Service,
     ) -> anyhow::Result<ServiceFacts> {
         let url = format!("{}/statz", part.url.as_deref().unwrap_or_default());
-        let Identity { version, revision, arch } = client.get_json(&url, &[]).await?;
+        let identity: Identity = client.get_json(&url, &[]).await?;
         let special = &self.stack.plan().special[&part.role];
         let known = self.known[&service].iter();
         let defaults = known.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
@@ -137,10 +129,10 @@ impl LocalTestbed {
         let settings = effective::settings(defaults, set, plan.partitions, telemetry);
         Ok(ServiceFacts {
             name: part.process.name().to_owned(),
-            architecture: arch,
+            version: identity.build(),
+            architecture: identity.arch,
             is_emulated: self.arms[&service].is_emulated,
             node: environment::node(),
-            version: revision.map_or(version.clone(), |revision| format!("{version} {revision}")),
             digest: None,
             processors: special.processors.clone(),
             settings,
@@ -286,9 +278,13 @@ impl Testbed for LocalTestbed {
     }
 
     async fn clocks(&self) -> anyhow::Result<Vec<ClockFacts>> {
-        // There is one clock.
-        let same = ClockOffset { offset_us: 0.0, uncertainty_us: 0.0, round_trips: 0 };
+        let same = self.load_clock().await?;
         Ok(vec![ClockFacts { node: environment::node(), before: same, after: same }])
+    }
+
+    async fn load_clock(&self) -> anyhow::Result<ClockOffset> {
+        // There is one clock.
+        Ok(ClockOffset { offset_us: 0.0, uncertainty_us: 0.0, round_trips: 0 })
     }
 
     async fn load(
@@ -328,11 +324,7 @@ impl Testbed for LocalTestbed {
     }
 
     fn wanted_architecture(&self, name: &str) -> Option<&str> {
-        let of = |service: &Service| {
-            let number = name.strip_prefix(service.name())?;
-            (number.is_empty() || number.starts_with('-')).then_some(())
-        };
-        self.arms.iter().find(|(service, _)| of(service).is_some()).map(|(_, arm)| arm.architecture)
+        self.arms.get(&Service::from_name(of_replica(name))?).map(|arm| arm.architecture)
     }
 
     fn deaths(&mut self) -> Vec<String> {

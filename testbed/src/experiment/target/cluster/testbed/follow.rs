@@ -11,13 +11,15 @@ use experiment::sample::Sample;
 use k8s_openapi::api::batch::v1::Job;
 use kube::Api;
 use std::time::{Duration, Instant};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often is looked whether the cluster is as it was; each look is three lists.
 const LOOKS_EVERY: u32 = 2;
 /// The API server may be silent this long: k3s restarts within half a minute.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// A look that takes longer is given up: the next sample is due.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// What simulators that were told to end have: their own grace, and a look or two.
 const STOP_MAX: Duration = Duration::from_secs(150);
 
@@ -41,7 +43,8 @@ impl ClusterTestbed {
             ticks.tick().await;
             sample(sampler.sample(begin.elapsed().as_secs_f64()).await);
             let is_look = tick.is_multiple_of(LOOKS_EVERY);
-            match self.progress(is_look, &mut stopped_at).await {
+            let progress = timeout(LOOK_TIMEOUT, self.progress(is_look, &mut stopped_at)).await;
+            match progress.unwrap_or_else(|_| bail!("the API server does not answer in time")) {
                 Ok(Progress::Runs) => answered = Instant::now(),
                 Ok(ended) => return Ok(ended),
                 Err(error) if answered.elapsed() >= SILENCE_MAX => return Err(error),
