@@ -1,5 +1,7 @@
 //! What a run leaves, `run.json`: what was planned, what it came to, and how far it is to be trusted.
 
+use crate::metric::Unit;
+use crate::words;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -150,8 +152,16 @@ pub struct Gate {
 impl fmt::Display for Gate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, node, measured, limit, unit, .. } = self;
-        let unit = if unit == "1" { String::new() } else { format!(" {unit}") };
-        write!(formatter, "{name} on {node} is {measured:.3}{unit}, and {limit}{unit} is the limit")
+        let of_metrics = |unit| (words::value(unit, *measured), words::tick(unit, *limit));
+        let other = |unit: &str| (words::number(*measured) + unit, words::plain(*limit) + unit);
+        let (measured, limit) = match unit.as_str() {
+            "1" => of_metrics(Unit::Share),
+            "us" => of_metrics(Unit::Microseconds),
+            "1/s" => other(" a second"),
+            "Cel" => other(" °C"),
+            unit => other(&format!(" {unit}")),
+        };
+        write!(formatter, "{name} on {node} is {measured}, and {limit} is the limit")
     }
 }
 
@@ -162,4 +172,29 @@ pub struct ClockFacts {
     pub node: String,
     pub before: measurement::clock::ClockOffset,
     pub after: measurement::clock::ClockOffset,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gates_are_told_in_units_that_people_read() {
+        for (name, measured, limit, unit, told) in [
+            ("steal", 0.0264, 0.01, "1", "steal on vm is 2.64 %, and 1 % is the limit"),
+            ("spin-jitter", 3134.564, 500.0, "us", "spin-jitter on vm is 3.13 ms, and 500 µs is the limit"),
+            (
+                "displaced",
+                124.68,
+                100.0,
+                "1/s",
+                "displaced on vm is 125 a second, and 100 a second is the limit",
+            ),
+            ("temperature", 82.0, 80.0, "Cel", "temperature on vm is 82.0 °C, and 80 °C is the limit"),
+        ] {
+            let (name, node, unit) = (name.to_owned(), "vm".to_owned(), unit.to_owned());
+            let gate = Gate { name, node, measured, limit, unit, status: Status::Suspect };
+            assert_eq!(gate.to_string(), told);
+        }
+    }
 }

@@ -52,7 +52,9 @@ pub(super) fn judge(directory: &Path, result: &SimulatorResult, measure_s: f64) 
             unsteady(match reason {
                 Unsteady::Changing { begin } => format!("{series} has changed its level after {begin} s"),
                 Unsteady::Drifting { change } => {
-                    format!("{series} drifts by {:.0} % of its median in the time of the run", change * 100.0)
+                    let direction = if change < 0.0 { "falls" } else { "rises" };
+                    let percent = change.abs() * 100.0;
+                    format!("{series} {direction} by {percent:.0} % of its median in the time of the run")
                 }
             })
         }
