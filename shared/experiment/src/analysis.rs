@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub(crate) use evidence::OUTLIER_DEVIATIONS;
-pub(crate) use figures::median;
+pub(crate) use figures::{hidden, median};
 pub use judge::{ALPHA, MARGIN, PAIRS_MIN, pairs_for_verdicts};
 pub(crate) use selection::Selection;
 
@@ -127,7 +127,8 @@ pub struct Sensitivity {
     pub pairs: usize,
     /// None with fewer than six pairs.
     pub ratio: Option<Interval>,
-    /// Whether the interval still says what the verdict says; true for a claim without one.
+    /// Whether the verdict could still be given: the interval says so, and there are as many pairs as so many claims need. True
+    /// for a claim without one.
     pub agrees: bool,
 }
 

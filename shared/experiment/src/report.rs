@@ -74,7 +74,17 @@ impl Report {
         let analysis = analyse(&plan, &cells, &records);
         let selection = Selection::of(&cells, &records);
         let used = records.iter().map(|record| selection.is_used(record)).collect();
-        Self { head, plan, cells, runs, analysis, traces: BTreeMap::new(), capacity: None, failed: Vec::new(), used }
+        Self {
+            head,
+            plan,
+            cells,
+            runs,
+            analysis,
+            traces: BTreeMap::new(),
+            capacity: None,
+            failed: Vec::new(),
+            used,
+        }
     }
 
     /// One page that needs nothing else: no network and no script.

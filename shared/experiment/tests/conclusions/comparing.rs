@@ -155,7 +155,8 @@ fn differing_plans_are_named_key_by_key() {
 
 #[test]
 fn traces_of_other_contents_are_named() {
-    const REPLAY: &str = "name = \"a\"\nquestion = \"Is it?\"\n[settings]\nload.replay = { file = \"busy.csv\" }\n";
+    const REPLAY: &str = "name = \"a\"\nquestion = \"Is it?\"\n[settings]\nload.replay = { file = \"busy.csv\" }\n\
+                          [[factors]]\nname = \"workers\"\nlevels = [1, 2]\n";
     let report = |trace: &str| {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("busy.csv"), trace).unwrap();

@@ -24,14 +24,6 @@ impl Random {
     }
 }
 
-/// Pairs of runs of one arm, for an A/A check where none was planned: neighbours in time are a pair, and the seed says which
-/// of both is called the baseline. Of an odd number of runs the last has no partner and is left out.
-pub fn relabelled(runs: &[f64], seed: u64) -> (Vec<f64>, Vec<f64>) {
-    let mut random = Random::new(seed);
-    let pairs = runs.as_chunks::<2>().0.iter();
-    pairs.map(|&[first, second]| if random.coin() { (second, first) } else { (first, second) }).unzip()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use super::factors::{unknown_factor, unknown_level};
 use super::{fault, unknown_metric};
-use crate::cell::cells;
+use crate::cell::{cells, compared};
 use crate::metric;
 use crate::plan::file::ComparisonTable;
 use crate::plan::{Comparison, Factor, Plan};
@@ -43,17 +43,7 @@ fn comparison(table: &ComparisonTable, factors: &[Factor]) -> Result<Comparison,
     Ok(Comparison { factor: factor.name.clone(), baseline, metrics })
 }
 
-/// Whether a pair of cells differs in nothing but the comparison's factor, one of them at its baseline.
+/// Whether there is a pair of cells to compare.
 pub(super) fn is_possible(comparison: &Comparison, plan: &Plan) -> bool {
-    let all = cells(plan);
-    let others = |cell: &crate::cell::Cell| {
-        let mut levels = cell.levels.clone();
-        let level = levels.remove(&comparison.factor);
-        (levels, level)
-    };
-    let is_baseline = |level: &Option<String>| level.as_ref() == Some(&comparison.baseline);
-    all.iter().map(others).any(|(levels, level)| {
-        is_baseline(&level)
-            && all.iter().map(others).any(|(other, level)| other == levels && !is_baseline(&level))
-    })
+    !compared(&cells(plan), comparison).is_empty()
 }
