@@ -27,6 +27,7 @@ pub use cliffs_delta::cliffs_delta;
 pub use effective::{EffectiveSamples, batch_means, effective_requests, initial_monotone_sequence};
 pub use holm::holm;
 pub use quantile::{QuantileRanks, quantile_interval, quantile_ranks, quantile_samples_min};
+pub use random::Random;
 pub use ratio::{AaCheck, Equivalence, aa_check, equivalence, log_ratios, ratio, ratio_of_logs};
 pub use robust::{MAD_NORMAL, deviation, median};
 pub use segmentation::change_points;
@@ -34,7 +35,7 @@ pub use sign_flip::{SignFlip, sign_flip};
 pub use signed_rank::{Alternative, SignedRank, Zeros, hodges_lehmann, wilcoxon_signed_rank};
 pub use steadiness::{Criteria, Steadiness, Unsteady, steady_part};
 pub use stopping::{Decision, StoppingRule};
-pub use theil_sen::{Residuals, Slope, theil_sen};
+pub use theil_sen::{Residuals, Slope, theil_sen, trend};
 
 /// The level of intervals where a report says nothing else.
 pub const CONFIDENCE: f64 = 0.95;

@@ -39,6 +39,12 @@ fn comparison(table: &ComparisonTable, factors: &[Factor]) -> Result<Comparison,
     if let Some(unknown) = table.metrics.iter().find(|name| metric::find(name).is_none()) {
         return fault(unknown, unknown_metric(unknown));
     }
+    let is_named_before =
+        |index: &usize| table.metrics[..*index].iter().any(|name| **name == *table.metrics[*index]);
+    if let Some(index) = (0..table.metrics.len()).find(is_named_before) {
+        let twice = &table.metrics[index];
+        return fault(twice, format!("{:?} is named twice: each metric is compared once", **twice));
+    }
     let metrics = table.metrics.iter().map(|name| name.to_string()).collect();
     Ok(Comparison { factor: factor.name.clone(), baseline, metrics })
 }
