@@ -7,6 +7,7 @@ use super::{Claim, ClaimVerdict, Control, Selection, Sensitivity};
 use crate::cell::{Cell, compared};
 use crate::metric::{self, MetricSpec};
 use crate::plan::{Comparison, Plan};
+use crate::record::RunRecord;
 use measurement::statistics::{Interval, holm};
 use std::collections::BTreeMap;
 
@@ -55,7 +56,12 @@ pub(super) fn claims(
         .iter()
         .zip(found)
         .zip(differences.into_iter().zip(equivalences))
-        .map(|((draft, found), (p, equivalence_p))| claim(draft, found, p, equivalence_p, &family))
+        .map(|((draft, found), (p, equivalence_p))| {
+            let mut runs =
+                [draft.baseline, draft.level].into_iter().flat_map(|cell| selection.of_cell(&cell.id));
+            let is_emulated = runs.any(RunRecord::is_emulated);
+            Claim { is_emulated, ..claim(draft, found, p, equivalence_p, &family) }
+        })
         .collect()
 }
 
@@ -84,6 +90,7 @@ fn claim(
         level: draft.level.levels[&draft.comparison.factor].clone(),
         others: draft.others.clone(),
         metric: draft.spec.name.clone(),
+        is_emulated: found.is_emulated,
         baseline_cell: draft.baseline.id.clone(),
         level_cell: draft.level.id.clone(),
         pairs: found.pairs,

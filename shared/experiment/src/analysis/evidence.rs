@@ -1,6 +1,6 @@
 //! What pairs of runs say of one metric, before it is judged.
 
-use super::figures::{hidden, is_emulated};
+use super::figures::hidden;
 use super::selection::Pair;
 use super::{ALPHA, Doubted, PAIRS_MIN};
 use crate::metric::MetricSpec;
@@ -72,7 +72,7 @@ pub(super) fn evidence(spec: &MetricSpec, pairs: &[Pair<'_>]) -> Evidence {
         evidence.obstacle = Some("no block has a run of both that can be used".to_owned());
         return evidence;
     }
-    evidence.is_emulated = pairs.iter().any(|pair| is_emulated(pair.baseline) || is_emulated(pair.level));
+    evidence.is_emulated = pairs.iter().any(|pair| pair.baseline.is_emulated() || pair.level.is_emulated());
     evidence.incomparable = incomparable(pairs);
     if evidence.incomparable.is_some() {
         return evidence;
@@ -128,7 +128,7 @@ fn remarks(spec: &MetricSpec, pairs: &[Pair<'_>], measured: &[Measurements]) -> 
         let missing = pairs.len() - measured.len();
         remarks.push(format!("{} left out, as {} was not measured", words::pairs(missing), spec.name));
     }
-    if runs().any(is_emulated) {
+    if runs().any(RunRecord::is_emulated) {
         remarks.push("both sides were emulated: this says nothing of real processors".to_owned());
     }
     let unsteady = runs().filter(|run| run.steady_from_s.is_none()).count();

@@ -20,16 +20,12 @@ fn figures_of(cell: &Cell, selection: &Selection<'_>, catalogue: &[MetricSpec]) 
         cell: cell.id.clone(),
         levels: cell.levels.clone(),
         is_control: cell.is_control,
-        is_emulated: count(is_emulated) > 0,
+        is_emulated: count(RunRecord::is_emulated) > 0,
         runs: runs.len(),
         suspect: count(|run| run.verdict.status == Status::Suspect),
         unsteady: count(|run| run.steady_from_s.is_none()),
         metrics: metrics.collect(),
     }
-}
-
-pub(super) fn is_emulated(run: &RunRecord) -> bool {
-    run.services.iter().any(|service| service.is_emulated)
 }
 
 fn figure(spec: &MetricSpec, runs: &[&RunRecord]) -> Option<Figure> {

@@ -1,7 +1,7 @@
 use crate::directories::{head, write};
 use crate::synthetic::{NOTHING, PLACEMENTS, Truth, doubt, runs};
 use experiment::bundle::{Bundle, BundleWriter, CAPACITY_FILE, Event, SAMPLES_FILE, SUMS_FILE};
-use experiment::capacity::{Answer, Outcome as Trialled, Results, Search, Trial};
+use experiment::capacity::{Answer, Judgement, Outcome as Trialled, Results, Search, Trial};
 use experiment::cell::Cell;
 use experiment::record::{RunRecord, Status};
 use experiment::report::{Curve, Report, RunMaterial};
@@ -142,6 +142,29 @@ fn drawing_is_there_for_each_combination_and_kind() {
 }
 
 #[test]
+fn costs_are_shown_by_service_and_of_redis_where_they_were_measured() {
+    let with = |names: &'static [&str]| {
+        let report = report(TWO, |records| {
+            for run in records {
+                let cost = run.metrics["disk-per-event"];
+                run.metrics.extend(names.iter().map(|name| ((*name).to_owned(), cost)));
+            }
+        });
+        (report.html(), report.markdown())
+    };
+    let names =
+        &["network-per-event-ingest-api", "disk-per-event-redis", "cpu-per-event-redis", "memory-peak-redis"];
+    let (page, text) = with(names);
+    assert!(
+        page.contains("Bytes over the network for an event")
+            && page.contains("Bytes to storage for an event")
+    );
+    assert!(names.iter().all(|name| text.contains(&format!("| {name} |"))), "{text}");
+    let (page, text) = with(&[]);
+    assert!(!page.contains("Bytes over the network for an event") && !text.contains("-redis |"));
+}
+
+#[test]
 fn only_the_steady_part_is_in_a_curve() {
     let report = report(TWO, |_| {});
     let run = &report.runs[0];
@@ -221,7 +244,21 @@ fn search_for_a_capacity_is_reported_with_its_answers() {
     assert_eq!(report.analysis.cells.len(), 12);
     let text = report.markdown();
     assert!(text.contains("| placement amd64 | 700 | 0 | 0 | 1 |"), "{text}");
-    assert!(!text.contains("A/A") || text.contains("An A/A control runs"), "{text}");
+    for of_a_campaign in ["A/A", "Holm", "Each block"] {
+        assert!(!text.contains(of_a_campaign), "{of_a_campaign}: {text}");
+    }
+    assert!(text.contains("isotonic regression"), "{text}");
+    let csv = report.csv().unwrap();
+    for row in [
+        "capacity,amd64,,,,rate,850,800,900,3,,,between,\"850 events a second: 800 are sustained, 900 are not\"",
+        "capacity,arm64,,,,rate,,,,3,,,not finished,",
+        "trial,amd64,2,,,rate,1000,,,,,,not sustained,",
+    ] {
+        assert!(csv.lines().any(|line| line == row), "{row}: {csv}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+    assert_eq!(json["capacity"]["searches"][0]["answer"]["low"], 800.0);
+    assert_eq!(json["answer"], answer.as_str());
     assert!(
         report.html().contains("Rates that were tried: placement arm64")
             && !report.html().contains("Backlog")
@@ -230,6 +267,59 @@ fn search_for_a_capacity_is_reported_with_its_answers() {
     assert!(!comparison.is_contradicted());
     comparison.answers[0].outcome = experiment::compare::Outcome::Contradicted;
     assert!(comparison.is_contradicted());
+}
+
+#[test]
+fn search_that_died_before_its_results_were_written_is_reported_from_its_journal() {
+    let source = format!(
+        "{TWO}[slos]\naccepted-to-queryable-p99 = \"60ms\"\n[capacity]\nfrom = 100\nto = 800\nprecision = 0.5\nconfirm = 1\n"
+    );
+    let judged = |number: u32, rate: f64| Event::Judged {
+        number,
+        cell: "amd64".to_owned(),
+        rate,
+        judgement: Judgement { outcome: Trialled::Sustained, reasons: Vec::new() },
+    };
+    let died = changed_bundle(&source, |directory, writer| {
+        for (number, rate) in [(1, 100.0), (2, 200.0)] {
+            writer.append(judged(number, rate)).unwrap();
+        }
+        // Of an earlier stop.
+        let old = serde_json::to_vec(&Results::default()).unwrap();
+        std::fs::write(directory.join(CAPACITY_FILE), old).unwrap();
+    });
+    let answer = &died.analysis.answer;
+    let expected = "Placement amd64: the search was not finished (two runs). Placement arm64: the search was not finished (no runs).";
+    assert_eq!(answer, expected);
+    let nothing = changed_bundle(&source, |_, _| ());
+    assert!(nothing.analysis.answer.contains("the search was not finished (no runs)"));
+}
+
+#[test]
+fn emulated_is_written_wherever_something_emulated_is_named() {
+    let emulated = report(TWO, |records| {
+        with_doubts(records);
+        let services = records.iter_mut().flat_map(|run| &mut run.services);
+        services.for_each(|service| service.is_emulated = true);
+    });
+    let text = emulated.markdown();
+    for place in [
+        "| arm64 ÷ amd64 (emulated) | accepted-to-queryable-p99 |",
+        "2 (emulated) ÷ its original",
+        "2 (emulated) (control) |",
+    ] {
+        assert!(text.contains(place), "{place}: {text}");
+    }
+    // Cells stand in rows of tables: none without its label, in a first or a second column. Nodes have none.
+    let is_cell = |text: &str| ["amd64", "arm64", "amd64#2", "amd64\\#2"].contains(&text.trim());
+    let rows = text.lines().filter(|line| {
+        line.starts_with("| ") && !line.starts_with("| placement |") && !line.contains("-node |")
+    });
+    let bare: Vec<&str> = rows.filter(|row| row.split('|').skip(1).take(2).any(is_cell)).collect();
+    assert!(bare.is_empty(), "{bare:#?}");
+    let csv = emulated.csv().unwrap();
+    let mut rows = csv::Reader::from_reader(csv.as_bytes());
+    assert!(rows.records().all(|row| row.unwrap()[13].starts_with("emulated")));
 }
 
 /// The report of a search of two cells, of which one has this answer and the other none.
@@ -315,7 +405,27 @@ fn percentile_of_too_few_samples_is_nowhere() {
 }
 
 #[test]
-fn curve_goes_as_far_as_half_of_the_runs_can_tell() {
+fn run_with_few_samples_is_part_of_its_curve() {
+    let described = |samples: f64| {
+        let report = report(TWO, |records| {
+            for run in records.iter_mut().filter(|run| run.cell == "arm64" && run.block <= 2) {
+                for name in ["response-time-p50", "response-time-p99"] {
+                    let measured = run.metrics.get_mut(name).unwrap();
+                    (measured.value, measured.samples) = (10.0 * measured.value, samples);
+                }
+            }
+        });
+        let html = report.html();
+        let bands = html.matches("class=\"band").count();
+        let line =
+            report.markdown().lines().find(|line| line.starts_with("- Response time:")).unwrap().to_owned();
+        (line, bands)
+    };
+    assert_eq!(described(40.0), described(5000.0));
+}
+
+#[test]
+fn curve_goes_as_far_as_the_middle_one_of_the_runs_can_tell() {
     let described = |few: u32| {
         let report = report(TWO, |records| {
             for run in records.iter_mut().filter(|run| run.cell == "arm64" && run.block <= few) {

@@ -5,7 +5,7 @@ use experiment::metric::REDIS;
 use experiment::plan::Service;
 use experiment::record::Measured;
 use experiment::sample::{Sample, ServiceSample};
-use measurement::statistics::{CONFIDENCE, Residuals, Slope, theil_sen};
+use measurement::statistics::{CONFIDENCE, Slope, trend};
 use std::collections::BTreeMap;
 
 /// Between two samples nearer than this, figures of whole clock ticks mean nothing.
@@ -71,7 +71,7 @@ pub fn backlog_slope(samples: &[Sample], from_s: f64, to_s: f64) -> Option<Slope
 fn slope(samples: &[&Sample]) -> Option<Slope> {
     let points = samples.iter().filter_map(|sample| Some((sample.at_s, sample.backlog? as f64)));
     let (at_s, backlog): (Vec<f64>, Vec<f64>) = points.unzip();
-    theil_sen(&at_s, &backlog, Residuals::Autocorrelated, CONFIDENCE).ok()
+    trend(&at_s, &backlog, CONFIDENCE).ok()
 }
 
 /// None where either is not known.

@@ -146,11 +146,8 @@ impl LocalTarget {
     ) -> BTreeMap<Role, Special> {
         let text = |set: &Option<ProcessorSet>| set.as_ref().map(ToString::to_string);
         let division = &self.division;
-        let with_simulator = |niceness| Special {
-            processors: text(&division.simulator),
-            niceness,
-            ..Special::default()
-        };
+        let with_simulator =
+            |niceness| Special { processors: text(&division.simulator), niceness, ..Special::default() };
         let mut special = BTreeMap::from([
             (Role::Simulator, with_simulator(0)),
             // What it does can wait, and requests would be sent late.
