@@ -204,11 +204,18 @@ mod tests {
     }
 
     #[test]
-    fn rate_that_could_not_be_sent_is_broken_unless_the_simulator_was_too_slow() {
+    fn overload_breaks_a_rate_unless_something_speaks_for_the_simulator() {
         let reason =
             |status, check: &str| Reason { status, check: check.into(), message: "9 of 10 were sent".into() };
         let mut short = record();
-        for (check, others) in OF_OVERLOAD {
+        let slow = ["simulator-lane-cpu", "simulator-pacing-lateness"].as_slice();
+        let unreachable =
+            ["simulator-lane-cpu", "simulator-pacing-lateness", "simulator-connect-failures"].as_slice();
+        for (check, others) in [
+            ("simulator-rate-error", slow),
+            ("simulator-unknown", unreachable),
+            ("simulator-refused", unreachable),
+        ] {
             short.verdict.reasons = vec![reason(Status::Invalid, check)];
             assert_eq!(outcome(&bounds(), &short, 0.0), Outcome::Broken, "{check}");
             for slow in others {

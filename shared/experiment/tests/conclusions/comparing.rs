@@ -1,5 +1,5 @@
 use crate::directories::head;
-use crate::reporting::search_report;
+use crate::searching::search_report;
 use crate::synthetic::{NOTHING, PLACEMENTS, Truth, runs};
 use experiment::analysis::{Analysis, ClaimVerdict, analyse};
 use experiment::bundle::{Bundle, BundleWriter};

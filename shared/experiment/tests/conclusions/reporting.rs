@@ -1,14 +1,13 @@
 use crate::directories::{head, write};
 use crate::synthetic::{NOTHING, PLACEMENTS, Truth, doubt, runs};
-use experiment::bundle::{Bundle, BundleWriter, CAPACITY_FILE, Event, SAMPLES_FILE, SUMS_FILE};
-use experiment::capacity::{Answer, Judgement, Outcome as Trialled, Results, Search, Trial};
+use experiment::bundle::{Bundle, BundleWriter, Event, SAMPLES_FILE, SUMS_FILE};
 use experiment::cell::Cell;
 use experiment::record::{RunRecord, Status};
-use experiment::report::{Curve, Report, RunMaterial};
+use experiment::report::{Report, RunMaterial};
 use std::path::Path;
 use std::sync::LazyLock;
 
-const TWO: &str = r#"
+pub(crate) const TWO: &str = r#"
 name = "two"
 question = "Is <b>this</b> | slower & dearer?"
 blocks = 6
@@ -31,7 +30,7 @@ fn slower_arm64(cell: &Cell, metric: &str) -> f64 {
 const SLOWER: Truth = Truth { effect: slower_arm64, ..NOTHING };
 
 /// The report of a bundle that was written and read.
-fn report(source: &str, change: impl FnOnce(&mut Vec<RunRecord>)) -> Report {
+pub(crate) fn report(source: &str, change: impl FnOnce(&mut Vec<RunRecord>)) -> Report {
     let (plan, _, mut records) = runs(source, &SLOWER, 1);
     change(&mut records);
     let parent = tempfile::tempdir().unwrap();
@@ -165,17 +164,6 @@ fn costs_are_shown_by_service_and_of_redis_where_they_were_measured() {
 }
 
 #[test]
-fn only_the_steady_part_is_in_a_curve() {
-    let report = report(TWO, |_| {});
-    let run = &report.runs[0];
-    let (p50_us, curve) =
-        (run.record.metrics["response-time-p50"].value, &run.series.curves["response-time"]);
-    assert_eq!(curve.count, 6000);
-    let middle = Curve::inverses().position(|inverse| inverse >= 1.99).unwrap();
-    assert!((curve.quantiles_us[middle] / p50_us - 1.0).abs() < 0.1, "{curve:?}");
-}
-
-#[test]
 fn bundle_without_checksums_is_said_to_be_unfinished() {
     let (plan, _, records) = runs(TWO, &SLOWER, 1);
     let parent = tempfile::tempdir().unwrap();
@@ -191,7 +179,7 @@ fn bundle_without_checksums_is_said_to_be_unfinished() {
 }
 
 /// The report of a bundle of which something is changed before it is sealed.
-fn changed_bundle(source: &str, change: impl FnOnce(&Path, &mut BundleWriter)) -> Report {
+pub(crate) fn changed_bundle(source: &str, change: impl FnOnce(&Path, &mut BundleWriter)) -> Report {
     let (plan, _, records) = runs(source, &SLOWER, 1);
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("bundle");
@@ -231,71 +219,6 @@ fn bounds_of_the_plan_are_held_against_each_run() {
 }
 
 #[test]
-fn search_for_a_capacity_is_reported_with_its_answers() {
-    let between = Answer::Between { low: 800.0, high: 900.0, estimate: 850.0 };
-    let report = search_report(between);
-    let answer = &report.analysis.answer;
-    assert!(
-        answer.contains("Placement amd64: the highest rate that is sustained is 850 events a second"),
-        "{answer}"
-    );
-    assert!(answer.contains("Placement arm64: the search was not finished (three runs)."), "{answer}");
-    assert!(report.analysis.claims.is_empty());
-    assert_eq!(report.analysis.cells.len(), 12);
-    let text = report.markdown();
-    assert!(text.contains("| placement amd64 | 700 | 0 | 0 | 1 |"), "{text}");
-    for of_a_campaign in ["A/A", "Holm", "Each block"] {
-        assert!(!text.contains(of_a_campaign), "{of_a_campaign}: {text}");
-    }
-    assert!(text.contains("isotonic regression"), "{text}");
-    let csv = report.csv().unwrap();
-    for row in [
-        "capacity,amd64,,,,rate,850,800,900,3,,,between,\"850 events a second: 800 are sustained, 900 are not\"",
-        "capacity,arm64,,,,rate,,,,3,,,not finished,",
-        "trial,amd64,2,,,rate,1000,,,,,,not sustained,",
-    ] {
-        assert!(csv.lines().any(|line| line == row), "{row}: {csv}");
-    }
-    let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
-    assert_eq!(json["capacity"]["searches"][0]["answer"]["low"], 800.0);
-    assert_eq!(json["answer"], answer.as_str());
-    assert!(
-        report.html().contains("Rates that were tried: placement arm64")
-            && !report.html().contains("Backlog")
-    );
-    let mut comparison = experiment::compare::compare(&report, &report);
-    assert!(!comparison.is_contradicted());
-    comparison.answers[0].outcome = experiment::compare::Outcome::Contradicted;
-    assert!(comparison.is_contradicted());
-}
-
-#[test]
-fn search_that_died_before_its_results_were_written_is_reported_from_its_journal() {
-    let source = format!(
-        "{TWO}[slos]\naccepted-to-queryable-p99 = \"60ms\"\n[capacity]\nfrom = 100\nto = 800\nprecision = 0.5\nconfirm = 1\n"
-    );
-    let judged = |number: u32, rate: f64| Event::Judged {
-        number,
-        cell: "amd64".to_owned(),
-        rate,
-        judgement: Judgement { outcome: Trialled::Sustained, reasons: Vec::new() },
-    };
-    let died = changed_bundle(&source, |directory, writer| {
-        for (number, rate) in [(1, 100.0), (2, 200.0)] {
-            writer.append(judged(number, rate)).unwrap();
-        }
-        // Of an earlier stop.
-        let old = serde_json::to_vec(&Results::default()).unwrap();
-        std::fs::write(directory.join(CAPACITY_FILE), old).unwrap();
-    });
-    let answer = &died.analysis.answer;
-    let expected = "Placement amd64: the search was not finished (two runs). Placement arm64: the search was not finished (no runs).";
-    assert_eq!(answer, expected);
-    let nothing = changed_bundle(&source, |_, _| ());
-    assert!(nothing.analysis.answer.contains("the search was not finished (no runs)"));
-}
-
-#[test]
 fn emulated_is_written_wherever_something_emulated_is_named() {
     let emulated = report(TWO, |records| {
         with_doubts(records);
@@ -322,74 +245,6 @@ fn emulated_is_written_wherever_something_emulated_is_named() {
     assert!(rows.records().all(|row| row.unwrap()[13].starts_with("emulated")));
 }
 
-/// The report of a search of two cells, of which one has this answer and the other none.
-pub(crate) fn search_report(answer: Answer) -> Report {
-    let trial = |rate, outcome| Trial { rate, outcome };
-    let trials = vec![
-        trial(500.0, Trialled::Sustained),
-        trial(1000.0, Trialled::Broken),
-        trial(700.0, Trialled::Invalid),
-    ];
-    let search = |cell: &str, answer| Search {
-        cell: cell.to_owned(),
-        levels: [("placement".to_owned(), cell.to_owned())].into(),
-        trials: trials.clone(),
-        answer,
-    };
-    let results = Results { searches: vec![search("amd64", Some(answer)), search("arm64", None)] };
-    changed_bundle(TWO, |directory, _| {
-        for entry in std::fs::read_dir(directory.join("runs")).unwrap() {
-            let path = entry.unwrap().path().join("run.json");
-            let mut record: RunRecord = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            record.cell = format!("{}@{}", record.cell.trim_end_matches("#2"), 100 * record.block);
-            std::fs::write(&path, serde_json::to_vec(&record).unwrap()).unwrap();
-        }
-        std::fs::write(directory.join(CAPACITY_FILE), serde_json::to_vec(&results).unwrap()).unwrap();
-    })
-}
-
-#[test]
-fn percentiles_end_where_samples_do() {
-    let last = |effective| Curve::inverses().take(Curve::known(effective)).last();
-    assert_eq!(last(5.0), None);
-    assert!(last(367.0).unwrap() < 99.0);
-    assert!(last(368.0).unwrap() > 99.0 && last(368.0).unwrap() < 101.0);
-    assert!(last(3688.0).unwrap() > 999.0);
-}
-
-#[test]
-fn times_below_zero_are_part_of_a_curve() {
-    let histogram = |times_us: std::ops::RangeInclusive<u64>| {
-        let mut histogram = measurement::Histogram::new();
-        times_us.for_each(|us| histogram.record(std::time::Duration::from_micros(us)));
-        histogram
-    };
-    // −59 to −1 and 1 to 41 µs: the median is −10.
-    let curve = Curve::of(&histogram(1..=41), &histogram(1..=59));
-    let at = |inverse: f64| {
-        let place = Curve::inverses().position(|known| known >= inverse).unwrap();
-        curve.quantiles_us[place]
-    };
-    assert_eq!(curve.count, 100);
-    for (inverse, us) in [(1.0, -59.0), (1.99, -10.0), (99.9, 40.0)] {
-        assert!((at(inverse) - us).abs() < 0.1, "{inverse}: {curve:?}");
-    }
-}
-
-#[test]
-fn log_of_times_below_zero_is_read_with_its_distribution() {
-    let report = changed_bundle(TWO, |directory, _| {
-        for entry in std::fs::read_dir(directory.join("runs")).unwrap() {
-            let log = |name: &str| entry.as_ref().unwrap().path().join(format!("{name}.hlog"));
-            std::fs::copy(log("response-time"), log("response-time-negative")).unwrap();
-        }
-    });
-    let curves = &report.runs[0].series.curves;
-    assert_eq!(curves.keys().collect::<Vec<_>>(), ["accepted-to-queryable", "response-time"]);
-    let curve = &curves["response-time"];
-    assert!(curve.count == 12_000 && curve.quantiles_us[0] < 0.0, "{curve:?}");
-}
-
 #[test]
 fn percentile_of_too_few_samples_is_nowhere() {
     let report = report(PLACEMENTS, |records| {
@@ -402,43 +257,6 @@ fn percentile_of_too_few_samples_is_nowhere() {
     assert!(page.contains("accepted-to-queryable-p99 of each run, rate 5000"));
     // 40 attempts, a cell of the table for each of four cells.
     assert_eq!(page.matches("hidden: too few samples").count(), 40 + 4);
-}
-
-#[test]
-fn run_with_few_samples_is_part_of_its_curve() {
-    let described = |samples: f64| {
-        let report = report(TWO, |records| {
-            for run in records.iter_mut().filter(|run| run.cell == "arm64" && run.block <= 2) {
-                for name in ["response-time-p50", "response-time-p99"] {
-                    let measured = run.metrics.get_mut(name).unwrap();
-                    (measured.value, measured.samples) = (10.0 * measured.value, samples);
-                }
-            }
-        });
-        let html = report.html();
-        let bands = html.matches("class=\"band").count();
-        let line =
-            report.markdown().lines().find(|line| line.starts_with("- Response time:")).unwrap().to_owned();
-        (line, bands)
-    };
-    assert_eq!(described(40.0), described(5000.0));
-}
-
-#[test]
-fn curve_goes_as_far_as_the_middle_one_of_the_runs_can_tell() {
-    let described = |few: u32| {
-        let report = report(TWO, |records| {
-            for run in records.iter_mut().filter(|run| run.cell == "arm64" && run.block <= few) {
-                run.metrics.get_mut("response-time-p99").unwrap().samples = 40.0;
-            }
-        });
-        let text = report.markdown();
-        let line = text.lines().find(|line| line.starts_with("- Response time:")).unwrap();
-        let of_arm64 = line.split_once("arm64:").unwrap().1;
-        (of_arm64.contains("p90"), of_arm64.contains("p99 "))
-    };
-    assert_eq!(described(3), (true, true));
-    assert_eq!(described(4), (true, false));
 }
 
 #[test]
