@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub(crate) use evidence::OUTLIER_DEVIATIONS;
-pub(crate) use figures::median;
+pub(crate) use figures::{hidden, median};
 pub use judge::{ALPHA, MARGIN, PAIRS_MIN, pairs_for_verdicts};
 pub(crate) use selection::Selection;
 
@@ -37,9 +37,9 @@ pub struct Analysis {
     pub control: Option<Control>,
     pub cells: Vec<CellFigures>,
     /// Attempts that are not used, and why.
-    pub invalid: Vec<InvalidRun>,
+    pub invalid: Vec<DoubtedRun>,
     /// Runs that are used although something speaks against them, and what.
-    pub suspect: Vec<InvalidRun>,
+    pub suspect: Vec<DoubtedRun>,
     /// What a reader must know to judge the rest: few blocks, emulation, several clocks.
     pub notes: Vec<String>,
 }
@@ -58,6 +58,8 @@ pub struct Claim {
     /// The other factors' levels.
     pub others: BTreeMap<String, String>,
     pub metric: String,
+    /// Whether a processor translated the programs of another in a run of either side.
+    pub is_emulated: bool,
     /// [`Cell::id`] of either side.
     pub baseline_cell: String,
     pub level_cell: String,
@@ -127,7 +129,8 @@ pub struct Sensitivity {
     pub pairs: usize,
     /// None with fewer than six pairs.
     pub ratio: Option<Interval>,
-    /// Whether the interval still says what the verdict says; true for a claim without one.
+    /// Whether the verdict could still be given: the interval says so, and there are as many pairs as so many claims need. True
+    /// for a claim without one.
     pub agrees: bool,
 }
 
@@ -205,7 +208,7 @@ pub struct RunValue {
 /// An attempt that is not used, or used with reservations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct InvalidRun {
+pub struct DoubtedRun {
     pub number: u32,
     pub block: u32,
     pub attempt: u32,

@@ -10,8 +10,10 @@
 //! runs/0007-arm64-5000/   one for each attempt; `-attempt-2` and so on for repetitions
 //!   run.json              the record
 //!   result.json, ledger.json, timeseries.csv, *.hlog   of the simulator
-//!   samples.csv           every second: processor time, memory, network, storage, backlog, pressure
-//!   environment.json      facts of each node before and after
+//!   samples.csv           every second: processor time, memory, network, storage, backlog
+//!   workload.toml         what the simulator was told to send
+//!   statistics.json       what services counted themselves
+//!   environment.json      facts of each node when all was idle, right before the load and right after it
 //!   logs/                 the last lines of each service
 //! failed/0007-arm64-5000/ what a run has left that could not be carried out, such as logs
 //! capacity.json           of a search for a capacity: the rates that were tried, and the answers

@@ -11,13 +11,16 @@ mod held;
 mod judge;
 mod ladder;
 mod pool;
+mod results;
 #[cfg(test)]
 mod tests;
 
-pub use held::{HeldAnswer, Searched, held};
+pub use held::{AnswerSide, HeldAnswer, Searched, held};
 pub use judge::{Judgement, Outcome, judge};
+pub use results::{Results, Search};
 
 use crate::plan::Capacity;
+use crate::words;
 use ladder::Ladder;
 use pool::{Bracket, bracket};
 use serde::{Deserialize, Serialize};
@@ -25,7 +28,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Steps of the ladder in the wanted width.
-const STEPS: usize = 5;
+pub(crate) const STEPS: usize = 5;
 
 /// How far the confirmed ends are outside the bracket, in steps: with them on both sides, [`STEPS`] in all.
 const MARGIN: usize = 2;
@@ -44,26 +47,6 @@ pub struct Trial {
     /// Events a second, as [`next`] gave it.
     pub rate: f64,
     pub outcome: Outcome,
-}
-
-/// `capacity.json`: what the searches of a plan came to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Results {
-    pub searches: Vec<Search>,
-}
-
-/// The search of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Search {
-    /// [`crate::cell::Cell::id`].
-    pub cell: String,
-    pub levels: BTreeMap<String, String>,
-    /// In their order.
-    pub trials: Vec<Trial>,
-    /// None where the search was interrupted.
-    pub answer: Option<Answer>,
 }
 
 /// What is to be done.
@@ -92,17 +75,19 @@ impl fmt::Display for Answer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Between { low, high, estimate } => {
-                write!(formatter, "{estimate:.0} events a second: {low:.0} are sustained, {high:.0} are not")
+                let [low, high, estimate] = [low, high, estimate].map(|rate| words::number(*rate));
+                write!(formatter, "{estimate} events a second: {low} are sustained, {high} are not")
             }
             Self::AtLeast { rate } => {
-                write!(formatter, "at least {rate:.0} events a second, the highest rate of the search")
+                let rate = words::number(*rate);
+                write!(formatter, "at least {rate} events a second, the highest rate of the search")
             }
             Self::Below { rate } => {
-                write!(formatter, "less than {rate:.0} events a second, the lowest rate of the search")
+                let rate = words::number(*rate);
+                write!(formatter, "less than {rate} events a second, the lowest rate of the search")
             }
             Self::Inconclusive { low, high, reason } => {
-                let bound =
-                    |rate: &Option<f64>| rate.map_or_else(|| "?".to_owned(), |rate| format!("{rate:.0}"));
+                let bound = |rate: &Option<f64>| rate.map_or_else(|| "?".to_owned(), words::number);
                 write!(formatter, "inconclusive, from {} to {}: {reason}", bound(low), bound(high))
             }
         }

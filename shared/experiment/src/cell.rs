@@ -1,6 +1,6 @@
 //! Cells: the combinations of levels that are run.
 
-use crate::plan::{Plan, Settings};
+use crate::plan::{Comparison, Plan, Settings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -42,6 +42,19 @@ pub fn cells(plan: &Plan) -> Vec<Cell> {
     });
     all.extend(control.map(|cell| Cell { id: format!("{}#2", cell.id), is_control: true, ..cell }));
     all
+}
+
+/// The pairs of cells that a comparison is about: the one at its baseline, and one at another level of its factor that is the
+/// same otherwise. In the order of the latter; the control is in none.
+pub(crate) fn compared<'a>(cells: &'a [Cell], comparison: &Comparison) -> Vec<(&'a Cell, &'a Cell)> {
+    let baseline_of = |level: &'a Cell| {
+        let mut wanted = level.levels.clone();
+        let own = wanted.insert(comparison.factor.clone(), comparison.baseline.clone())?;
+        let is_wanted = |cell: &&Cell| !cell.is_control && cell.levels == wanted;
+        let baseline = cells.iter().find(is_wanted).filter(|_| own != comparison.baseline)?;
+        Some((baseline, level))
+    };
+    cells.iter().filter(|cell| !cell.is_control).filter_map(baseline_of).collect()
 }
 
 fn with_level(cell: &Cell, factor: &str, level: &crate::plan::Level) -> Cell {

@@ -53,9 +53,9 @@ pub enum Outcome {
     Held,
     /// The same verdict, but the size of the effect differs: the intervals share no value.
     HeldInDirection,
-    /// Another verdict that is conclusive as well.
+    /// The opposite direction, or one finds them the same and the other a difference, and the intervals share no value.
     Contradicted,
-    /// The replica cannot tell.
+    /// The replica cannot tell, or one finds them the same and the other a difference, and the intervals share a value.
     Undecided,
     /// The original could not tell, so that nothing can hold.
     NothingToHold,
@@ -86,7 +86,7 @@ impl Outcome {
 pub fn held(original: &Analysis, replica: &Analysis) -> Vec<HeldClaim> {
     let side = |analysis: &Analysis, id: &str| {
         let claim = analysis.claims.iter().find(|claim| claim.id == id)?;
-        Some((claim.clone(), ClaimSide::of(claim, analysis)))
+        Some((claim.clone(), ClaimSide::of(claim)))
     };
     let ids = original.claims.iter().chain(&replica.claims).map(|claim| &claim.id);
     let mut held: Vec<HeldClaim> = Vec::new();
@@ -99,10 +99,14 @@ pub fn held(original: &Analysis, replica: &Analysis) -> Vec<HeldClaim> {
 }
 
 impl ClaimSide {
-    fn of(claim: &Claim, analysis: &Analysis) -> Self {
-        let is_side = |cell: &str| cell == claim.baseline_cell || cell == claim.level_cell;
-        let is_emulated = analysis.cells.iter().any(|cell| cell.is_emulated && is_side(&cell.cell));
-        Self { ratio: claim.ratio, pairs: claim.pairs, verdict: claim.verdict, is_emulated }
+    fn of(claim: &Claim) -> Self {
+        let Claim { ratio, pairs, verdict, is_emulated, .. } = *claim;
+        Self { ratio, pairs, verdict, is_emulated }
+    }
+
+    /// Its verdict with its label.
+    fn verdict(&self) -> String {
+        words::labelled(self.verdict.label(), self.is_emulated)
     }
 }
 
@@ -114,7 +118,7 @@ fn one(original: Option<(Claim, ClaimSide)>, replica: Option<(Claim, ClaimSide)>
     let intervals_overlap =
         ratios.map(|(first, second)| first.low <= second.high && second.low <= first.high);
     let outcome = outcome(first, second, intervals_overlap);
-    let compared = crate::report::tables::comparison(&claim);
+    let compared = crate::report::tables::compared(&claim);
     Some(HeldClaim {
         id: claim.id.clone(),
         sentence: sentence(&compared, &claim.metric, first, second, outcome),
@@ -138,11 +142,13 @@ fn outcome(original: Option<ClaimSide>, replica: Option<ClaimSide>, overlap: Opt
     if !replica.verdict.is_conclusive() {
         return Outcome::Undecided;
     }
-    match (original.verdict == replica.verdict, original.verdict) {
-        (false, _) => Outcome::Contradicted,
-        (true, ClaimVerdict::Same) => Outcome::Held,
-        (true, _) if overlap == Some(true) => Outcome::Held,
-        (true, _) => Outcome::HeldInDirection,
+    match (original.verdict, replica.verdict) {
+        (ClaimVerdict::Same, ClaimVerdict::Same) => Outcome::Held,
+        (one, other) if one == other && overlap == Some(true) => Outcome::Held,
+        (one, other) if one == other => Outcome::HeldInDirection,
+        // What is the same within 3 % and what differs by 2 % can be one and the same ratio.
+        (ClaimVerdict::Same, _) | (_, ClaimVerdict::Same) if overlap == Some(true) => Outcome::Undecided,
+        _ => Outcome::Contradicted,
     }
 }
 
@@ -155,14 +161,18 @@ fn sentence(
 ) -> String {
     let side = |side: Option<ClaimSide>| match side {
         None => "not claimed".to_owned(),
-        Some(ClaimSide { ratio: None, verdict, .. }) => verdict.label().to_owned(),
-        Some(ClaimSide { ratio: Some(ratio), verdict, pairs, .. }) => format!(
-            "{} times ({} interval {}, {}), {}",
-            words::estimate(&ratio),
-            words::confidence(ratio.confidence),
-            words::bounds(&ratio),
-            words::count(pairs, "block"),
-            verdict.label()
+        Some(side) => side.ratio.map_or_else(
+            || side.verdict(),
+            |ratio| {
+                format!(
+                    "{} times ({} interval {}, {}), {}",
+                    words::estimate(&ratio),
+                    words::confidence(ratio.confidence),
+                    words::bounds(&ratio),
+                    words::count(side.pairs, "block"),
+                    side.verdict()
+                )
+            },
         ),
     };
     format!(
@@ -201,6 +211,9 @@ pub struct CellChange {
     /// Medians over runs, in the metric's unit.
     pub first: f64,
     pub second: f64,
+    /// Whether a processor translated the programs of another in runs of either.
+    pub first_is_emulated: bool,
+    pub second_is_emulated: bool,
     /// Second ÷ first, where the first is above 0 and both were emulated or neither. It holds whatever changed between the
     /// bundles.
     pub ratio: Option<f64>,

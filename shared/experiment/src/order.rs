@@ -3,9 +3,7 @@
 //! Cloud Computing Environments", ICPE 2017: randomized multiple interleaved trials).
 
 use crate::cell::Cell;
-use rand::SeedableRng as _;
-use rand::rngs::Xoshiro256PlusPlus;
-use rand::seq::SliceRandom as _;
+use measurement::statistics::Random;
 use serde::{Deserialize, Serialize};
 
 /// A run that is planned.
@@ -27,17 +25,14 @@ pub struct PlannedRun {
 pub fn order(cells: &[Cell], blocks: u32, seed: u64) -> Vec<PlannedRun> {
     let mut runs = Vec::new();
     for block in 1..=blocks {
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ (u64::from(block) << 32));
+        let mut random = Random::new(seed ^ (u64::from(block) << 32));
+        // Drawn, and not counted up: plans of neighbouring seeds have nothing in common.
+        let load = random.seed();
         let mut shuffled: Vec<&Cell> = cells.iter().collect();
-        shuffled.shuffle(&mut random);
+        random.shuffle(&mut shuffled);
         for cell in shuffled {
             let number = u32::try_from(runs.len()).unwrap_or(u32::MAX).saturating_add(1);
-            runs.push(PlannedRun {
-                number,
-                block,
-                cell: cell.id.clone(),
-                seed: seed.wrapping_add(u64::from(block)),
-            });
+            runs.push(PlannedRun { number, block, cell: cell.id.clone(), seed: load });
         }
     }
     runs
@@ -73,6 +68,25 @@ mod tests {
         let cells = three_cells();
         assert_eq!(order(&cells, 10, 7), order(&cells, 30, 7)[..30]);
         assert_ne!(order(&cells, 10, 7), order(&cells, 10, 8));
+    }
+
+    #[test]
+    fn plans_of_neighbouring_seeds_share_no_load() {
+        let cells = three_cells();
+        let seeds = |seed| order(&cells, 10, seed).iter().map(|run| run.seed).collect::<BTreeSet<u64>>();
+        assert_eq!(seeds(1).len(), 10);
+        assert!(seeds(1).is_disjoint(&seeds(2)));
+        assert!(seeds(1).iter().all(|seed| *seed < 1 << 52));
+    }
+
+    #[test]
+    fn order_of_a_seed_stays_what_it_is() {
+        let runs = order(&three_cells(), 2, 7);
+        let cells: Vec<&str> = runs.iter().map(|run| run.cell.as_str()).collect();
+        assert_eq!(
+            (cells, runs[0].seed),
+            (["500", "500#2", "1000", "500", "500#2", "1000"].into(), 2_525_856_030_005_312)
+        );
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub type Settings = BTreeMap<Key, serde_json::Value>;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Blocks {
-    /// Never fewer.
+    /// Never fewer; more where so many claims need more for a verdict.
     pub min: u32,
     /// Never more.
     pub max: u32,
@@ -162,7 +162,7 @@ impl Plan {
     /// Seconds that it takes at least, where the rule for stopping ends it as early as it can.
     #[must_use]
     pub fn expected_min_s(&self) -> f64 {
-        self.expected_of(self.blocks.min)
+        self.expected_of(crate::progress::blocks_min(self, &crate::cell::cells(self)))
     }
 
     fn expected_of(&self, blocks: u32) -> f64 {

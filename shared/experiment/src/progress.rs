@@ -7,7 +7,9 @@ mod tests;
 
 pub use answer::answer;
 
+use crate::analysis::{claims_planned, pairs_for_verdicts};
 use crate::bundle::{End, Order};
+use crate::cell::Cell;
 use crate::order::PlannedRun;
 use crate::plan::Plan;
 use crate::record::{RunRecord, Status};
@@ -35,7 +37,8 @@ pub enum Next<'a> {
     End(End),
 }
 
-/// Blocks one after the other; within a block its runs in their order, then those that are to be repeated, in turn, so that a repetition is beside the runs that it is compared with.
+/// Blocks one after the other; within a block its runs in their order, then those that are to be repeated, in turn, so that a
+/// repetition is beside the runs that it is compared with.
 #[must_use]
 pub fn next<'a>(plan: &Plan, order: &'a Order, done: Done<'_>) -> Next<'a> {
     let is_in_time = done.spent_s + done.run_s <= plan.budget.time_s;
@@ -62,6 +65,13 @@ pub fn next<'a>(plan: &Plan, order: &'a Order, done: Done<'_>) -> Next<'a> {
         }
     }
     Next::End(End::AllBlocks)
+}
+
+/// The fewest blocks after which a campaign may end: those of the plan, or as many as a verdict needs on so many claims.
+#[must_use]
+pub fn blocks_min(plan: &Plan, cells: &[Cell]) -> u32 {
+    let for_verdicts = pairs_for_verdicts(claims_planned(plan, cells));
+    plan.blocks.min.max(u32::try_from(for_verdicts).unwrap_or(u32::MAX)).min(plan.blocks.max)
 }
 
 /// Runs that are at least still to come, were the campaign to take all blocks: for an estimate of its end.

@@ -40,6 +40,14 @@ pub struct RunRecord {
     pub clocks: Vec<ClockFacts>,
 }
 
+impl RunRecord {
+    /// Whether a processor translated the programs of another in it.
+    #[must_use]
+    pub fn is_emulated(&self) -> bool {
+        self.services.iter().any(|service| service.is_emulated)
+    }
+}
+
 /// One metric of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

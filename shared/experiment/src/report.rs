@@ -11,12 +11,14 @@ mod plots;
 pub(crate) mod table;
 pub(crate) mod tables;
 
-use crate::analysis::{Analysis, InvalidRun, Selection, analyse};
+use crate::analysis::{Analysis, DoubtedRun, Selection, analyse};
 use crate::bundle::{Bundle, Head};
 use crate::capacity::Results;
 use crate::cell::Cell;
 use crate::plan::Plan;
 use crate::record::RunRecord;
+use crate::words;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 pub use material::{Curve, MaterialError, RunMaterial, RunSeries};
@@ -32,10 +34,12 @@ pub struct Report {
     pub analysis: Analysis,
     /// As in [`Bundle::traces`].
     pub(crate) traces: BTreeMap<String, String>,
+    /// As in [`Bundle::is_sealed`]; true of what is of no bundle.
+    pub(crate) is_sealed: bool,
     /// Of a search for a capacity.
     pub(crate) capacity: Option<Results>,
     /// Attempts that left no record, and why.
-    failed: Vec<InvalidRun>,
+    failed: Vec<DoubtedRun>,
     /// For each run, whether it is used.
     used: Vec<bool>,
 }
@@ -49,7 +53,7 @@ impl Report {
         let runs: Result<Vec<RunMaterial>, MaterialError> =
             bundle.runs.iter().map(|run| RunMaterial::read(run.record.clone(), &run.directory)).collect();
         let (mut plan, mut cells, runs) = (bundle.plan.clone(), bundle.order.cells.clone(), runs?);
-        let capacity = material::capacity(bundle.directory())?;
+        let capacity = capacity(bundle)?;
         if capacity.is_some() {
             // A search has no blocks of cells, but runs at rates of its own.
             plan.comparisons.clear();
@@ -57,12 +61,13 @@ impl Report {
         }
         let mut report = Self::new(bundle.head.clone(), plan, cells, runs);
         if let Some(results) = &capacity {
-            report.analysis.answer = capacity::answer(results);
+            report.analysis.answer = capacity::answer(&report, results);
         }
         report.analysis.notes.extend(journal::notes(bundle));
         report.failed = journal::failed(bundle);
         report.capacity = capacity;
         report.traces = bundle.traces.clone();
+        report.is_sealed = bundle.is_sealed;
         Ok(report)
     }
 
@@ -81,6 +86,7 @@ impl Report {
             runs,
             analysis,
             traces: BTreeMap::new(),
+            is_sealed: true,
             capacity: None,
             failed: Vec::new(),
             used,
@@ -99,7 +105,8 @@ impl Report {
         markdown::document(&self.label(), &self.plan.question, &content::sections(self))
     }
 
-    /// Every figure in one long table: a row for each metric of each run, of each cell, and for each claim.
+    /// Every figure in one long table: a row for each metric of each run, of each cell, and for each claim; of a search one for
+    /// each answer and each run of its rates, in events a second.
     ///
     /// # Errors
     /// None that is known: it is written into memory.
@@ -107,12 +114,13 @@ impl Report {
         table::csv(self)
     }
 
-    /// The analysis.
+    /// The analysis, and of a search what it came to, as `capacity`.
     ///
     /// # Errors
     /// None that is known: it is written into memory.
     pub fn json(&self) -> Result<String, serde_json::Error> {
-        let mut text = serde_json::to_string_pretty(&self.analysis)?;
+        let conclusions = Conclusions { analysis: &self.analysis, capacity: self.capacity.as_ref() };
+        let mut text = serde_json::to_string_pretty(&conclusions)?;
         text.push('\n');
         Ok(text)
     }
@@ -120,6 +128,15 @@ impl Report {
     /// Every attempt.
     pub(crate) fn records(&self) -> Vec<RunRecord> {
         records(&self.runs)
+    }
+
+    /// A cell as it is shown, with its label where it was emulated. Attempts that are not used count as well.
+    pub(crate) fn cell_name(&self, id: &str) -> String {
+        words::labelled(id, self.is_emulated(id))
+    }
+
+    pub(crate) fn is_emulated(&self, cell: &str) -> bool {
+        self.runs.iter().any(|run| run.record.cell == cell && run.record.is_emulated())
     }
 
     fn label(&self) -> String {
@@ -134,6 +151,27 @@ impl Report {
             .filter(move |(run, is_used)| **is_used && run.record.cell == cell)
             .map(|(run, _)| run)
     }
+}
+
+/// What a report says in numbers.
+#[derive(Debug, Serialize)]
+struct Conclusions<'a> {
+    #[serde(flatten)]
+    analysis: &'a Analysis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<&'a Results>,
+}
+
+/// What a search came to; none where the bundle is of a campaign. The file of a search that has not ended may be older than its
+/// last runs, or not be there, as it is written where the search ends or is stopped.
+fn capacity(bundle: &Bundle) -> Result<Option<Results>, MaterialError> {
+    let written = material::capacity(bundle.directory())?;
+    Ok(match &bundle.plan.capacity {
+        Some(settings) if written.is_none() || bundle.journal.end().is_none() => {
+            Some(Results::of(settings, &bundle.order.cells, &bundle.journal))
+        }
+        _ => written,
+    })
 }
 
 fn records(runs: &[RunMaterial]) -> Vec<RunRecord> {

@@ -134,6 +134,11 @@ pub(crate) fn pairs(number: usize) -> String {
     if number == 1 { "1 pair was".to_owned() } else { format!("{number} pairs were") }
 }
 
+/// What a thing is called where a processor translated the programs of another one for it: `arm64 (emulated)`.
+pub(crate) fn labelled(name: &str, is_emulated: bool) -> String {
+    if is_emulated { format!("{name} (emulated)") } else { name.to_owned() }
+}
+
 /// `a, b and c`.
 pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
     match items {

@@ -58,9 +58,4 @@ impl ClockOffset {
             round_trips: self.round_trips.min(other.round_trips),
         }
     }
-
-    /// Whether the measurement proves that the offset is not 0.
-    pub fn is_certain(&self) -> bool {
-        self.offset_us.abs() > self.uncertainty_us
-    }
 }

@@ -27,14 +27,15 @@ pub use cliffs_delta::cliffs_delta;
 pub use effective::{EffectiveSamples, batch_means, effective_requests, initial_monotone_sequence};
 pub use holm::holm;
 pub use quantile::{QuantileRanks, quantile_interval, quantile_ranks, quantile_samples_min};
-pub use random::relabelled;
+pub use random::Random;
 pub use ratio::{AaCheck, Equivalence, aa_check, equivalence, log_ratios, ratio, ratio_of_logs};
+pub use robust::{MAD_NORMAL, deviation, median};
 pub use segmentation::change_points;
 pub use sign_flip::{SignFlip, sign_flip};
 pub use signed_rank::{Alternative, SignedRank, Zeros, hodges_lehmann, wilcoxon_signed_rank};
 pub use steadiness::{Criteria, Steadiness, Unsteady, steady_part};
 pub use stopping::{Decision, StoppingRule};
-pub use theil_sen::{Residuals, Slope, theil_sen};
+pub use theil_sen::{Residuals, Slope, theil_sen, trend};
 
 /// The level of intervals where a report says nothing else.
 pub const CONFIDENCE: f64 = 0.95;
@@ -66,11 +67,6 @@ impl Interval {
             high: increasing(self.high),
             confidence: self.confidence,
         }
-    }
-
-    /// Of a ratio, the change in percent: 1.03 is +3, 0.97 is −3.
-    pub fn percent_change(self) -> Self {
-        self.map(|ratio| (ratio - 1.0) * 100.0)
     }
 }
 

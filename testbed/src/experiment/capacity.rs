@@ -9,7 +9,7 @@ use super::campaign::{Outcome, Runner};
 use crate::console::clock;
 use anyhow::{Context as _, bail};
 use experiment::bundle::{BundleWriter, CAPACITY_FILE, End, Event, SAMPLES_FILE};
-use experiment::capacity::{self, Answer, Judgement, Next, Results, Search, judge, runs_max, runs_usual};
+use experiment::capacity::{self, Answer, Judgement, Next, Results, judge, runs_max, runs_usual};
 use experiment::cell::Cell;
 use experiment::order::{PlannedRun, order};
 use experiment::plan::{Capacity, Key, Plan};
@@ -206,16 +206,7 @@ impl<'a> Searches<'a> {
 
     /// What is known so far.
     fn results(&self) -> Results {
-        let search = |cell: &Cell| Search {
-            cell: cell.id.clone(),
-            levels: cell.levels.clone(),
-            trials: self.attempts.writer.journal().trials(&cell.id),
-            answer: match self.search(&cell.id) {
-                Next::Answer(answer) => Some(answer),
-                Next::Try(_) => None,
-            },
-        };
-        Results { searches: self.cells.iter().map(search).collect() }
+        Results::of(&self.settings, &self.cells, self.attempts.writer.journal())
     }
 
     fn end(&mut self, reason: End) -> anyhow::Result<(Outcome, Results)> {
@@ -243,11 +234,7 @@ fn searched(record: &RunRecord) -> &str {
 }
 
 fn line(judgement: &Judgement) -> String {
-    let outcome = match judgement.outcome {
-        capacity::Outcome::Sustained => "sustained",
-        capacity::Outcome::Broken => "not sustained",
-        capacity::Outcome::Invalid => "invalid",
-    };
+    let outcome = judgement.outcome.label();
     let reasons = judgement.reasons.join("; ");
     if reasons.is_empty() { format!("  {outcome}") } else { format!("  {outcome}: {reasons}") }
 }

@@ -8,6 +8,7 @@ use experiment::bundle::Order;
 use experiment::capacity::{runs_max, runs_usual};
 use experiment::metric::{self, Unit};
 use experiment::plan::Plan;
+use experiment::progress::blocks_min;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ fn write(out: &mut String, plan: &Plan, order: &Order, claims: usize) -> fmt::Re
 }
 
 fn blocks(out: &mut String, plan: &Plan, order: &Order) -> fmt::Result {
-    let blocks = match (plan.blocks.min, plan.blocks.max) {
+    let blocks = match (blocks_min(plan, &order.cells), plan.blocks.max) {
         (min, max) if min == max => format!("{min} blocks"),
         (min, max) => format!(
             "{min} to {max} blocks, until the answer is known to ±{} %",
@@ -115,7 +116,7 @@ fn search(
 }
 
 fn possible(out: &mut String, plan: &Plan, claims: usize) -> fmt::Result {
-    let (min, max) = (plan.blocks.min, plan.blocks.max);
+    let (min, max) = (blocks_min(plan, &experiment::cell::cells(plan)), plan.blocks.max);
     if max < PAIRS_MIN {
         return writeln!(
             out,

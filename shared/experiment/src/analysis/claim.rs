@@ -1,12 +1,13 @@
 //! Claims: every comparison of every metric, from pairs to verdicts.
 
-use super::evidence::{Clocks, Evidence, evidence};
-use super::judge::{Family, judge};
+use super::evidence::{Clocks, Evidence, Rest, evidence};
+use super::judge::{Family, is_within_margin, judge, pairs_for_verdicts};
 use super::sentence::sentence;
 use super::{Claim, ClaimVerdict, Control, Selection, Sensitivity};
-use crate::cell::Cell;
+use crate::cell::{Cell, compared};
 use crate::metric::{self, MetricSpec};
 use crate::plan::{Comparison, Plan};
+use crate::record::RunRecord;
 use measurement::statistics::{Interval, holm};
 use std::collections::BTreeMap;
 
@@ -25,8 +26,7 @@ pub(super) fn drafts<'a>(plan: &'a Plan, cells: &'a [Cell]) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for comparison in &plan.comparisons {
         for spec in comparison.metrics.iter().filter_map(|name| metric::find(name)) {
-            for level in cells.iter().filter(|cell| !cell.is_control) {
-                let Some(baseline) = baseline_of(level, comparison, cells) else { continue };
+            for (baseline, level) in compared(cells, comparison) {
                 let mut others = level.levels.clone();
                 others.remove(&comparison.factor);
                 drafts.push(Draft { comparison, spec: spec.clone(), baseline, level, others });
@@ -34,14 +34,6 @@ pub(super) fn drafts<'a>(plan: &'a Plan, cells: &'a [Cell]) -> Vec<Draft<'a>> {
         }
     }
     drafts
-}
-
-/// The cell that has the baseline and is the same otherwise; none for the baseline itself.
-fn baseline_of<'a>(level: &Cell, comparison: &Comparison, cells: &'a [Cell]) -> Option<&'a Cell> {
-    let mut wanted = level.levels.clone();
-    let own = wanted.insert(comparison.factor.clone(), comparison.baseline.clone())?;
-    let is_wanted = |cell: &&Cell| !cell.is_control && cell.levels == wanted;
-    cells.iter().find(is_wanted).filter(|_| own != comparison.baseline)
 }
 
 pub(super) fn claims(
@@ -64,7 +56,12 @@ pub(super) fn claims(
         .iter()
         .zip(found)
         .zip(differences.into_iter().zip(equivalences))
-        .map(|((draft, found), (p, equivalence_p))| claim(draft, found, p, equivalence_p, &family))
+        .map(|((draft, found), (p, equivalence_p))| {
+            let mut runs =
+                [draft.baseline, draft.level].into_iter().flat_map(|cell| selection.of_cell(&cell.id));
+            let is_emulated = runs.any(RunRecord::is_emulated);
+            Claim { is_emulated, ..claim(draft, found, p, equivalence_p, &family) }
+        })
         .collect()
 }
 
@@ -93,12 +90,13 @@ fn claim(
         level: draft.level.levels[&draft.comparison.factor].clone(),
         others: draft.others.clone(),
         metric: draft.spec.name.clone(),
+        is_emulated: found.is_emulated,
         baseline_cell: draft.baseline.id.clone(),
         level_cell: draft.level.id.clone(),
         pairs: found.pairs,
         ratio: numbers.map(|numbers| numbers.ratio),
         ratio_with_clock_error: numbers.and_then(|numbers| match numbers.with_clock_error {
-            Clocks::Several(bounds, _) => Some(Interval { estimate: numbers.ratio.estimate, ..bounds }),
+            Clocks::Several { bounds, .. } => Some(Interval { estimate: numbers.ratio.estimate, ..bounds }),
             Clocks::One | Clocks::Drowned(_) => None,
         }),
         p: numbers.map(|numbers| numbers.p),
@@ -111,7 +109,7 @@ fn claim(
         sensitivity: Vec::new(),
     };
     claim.reservations.extend(found.remarks.iter().cloned());
-    claim.sensitivity = sensitivity(&claim, &found);
+    claim.sensitivity = sensitivity(&claim, &found, family);
     let disagreeing = claim.sensitivity.iter().filter(|sensitivity| !sensitivity.agrees);
     let disagreeing: Vec<String> = disagreeing
         .map(|sensitivity| format!("without {} it could not be said", sensitivity.without.label()))
@@ -131,17 +129,21 @@ fn id(draft: &Draft<'_>) -> String {
     format!("{id} {}", draft.spec.name)
 }
 
-fn sensitivity(claim: &Claim, found: &Evidence) -> Vec<Sensitivity> {
-    let without = found.numbers.as_ref().map(|numbers| numbers.without.as_slice()).unwrap_or_default();
-    let each = without.iter().map(|&(without, left_out, pairs, ratio)| {
-        let agrees = match (claim.verdict, ratio, claim.ratio) {
-            (ClaimVerdict::Better | ClaimVerdict::Worse, Some(rest), Some(whole)) => {
-                !rest.contains(1.0) && (rest.estimate > 1.0) == (whole.estimate > 1.0)
-            }
-            (ClaimVerdict::Same, Some(rest), _) => super::judge::is_within_margin(&rest),
-            (verdict, _, _) => !verdict.is_conclusive(),
-        };
-        Sensitivity { without, left_out, pairs, ratio, agrees }
+/// A verdict is agreed with by the interval that it was given by, of as many pairs as so many claims need.
+fn sensitivity(claim: &Claim, found: &Evidence, family: &Family<'_>) -> Vec<Sensitivity> {
+    let all = found.numbers.as_ref().map(|numbers| numbers.without.as_slice()).unwrap_or_default();
+    let agrees = |rest: &Rest| match (claim.verdict, rest.ratio, rest.for_same, claim.ratio) {
+        (verdict, ..) if !verdict.is_conclusive() => true,
+        _ if rest.pairs < pairs_for_verdicts(family.size) => false,
+        (ClaimVerdict::Same, _, Some(rest), _) => is_within_margin(&rest),
+        (_, Some(rest), _, Some(whole)) => {
+            !rest.contains(1.0) && (rest.estimate > 1.0) == (whole.estimate > 1.0)
+        }
+        _ => false,
+    };
+    let each = all.iter().map(|rest| {
+        let Rest { without, left_out, pairs, ratio, .. } = *rest;
+        Sensitivity { without, left_out, pairs, ratio, agrees: agrees(rest) }
     });
     each.collect()
 }

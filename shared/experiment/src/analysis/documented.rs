@@ -1,13 +1,13 @@
 //! Whether `docs/experiments-method.md` says what the code does.
 
-use super::evidence::{MAD_NORMAL, OUTLIER_DEVIATIONS};
+use super::evidence::OUTLIER_DEVIATIONS;
 use super::notes::ROUNDING;
 use super::{ALPHA, MARGIN, PAIRS_MIN, pairs_for_verdicts};
 use crate::metric;
 use crate::plan::Plan;
 use crate::progress::ATTEMPTS_MAX;
 use crate::words::{count, integer, plain};
-use measurement::statistics::{CONFIDENCE, Criteria, aa_check, quantile_samples_min};
+use measurement::statistics::{CONFIDENCE, Criteria, MAD_NORMAL, aa_check, quantile_samples_min};
 use std::path::Path;
 
 const PAGE: &str = include_str!("../../../../docs/experiments-method.md");

@@ -1,19 +1,19 @@
 //! What pairs of runs say of one metric, before it is judged.
 
-use super::figures::{hidden, is_emulated, median};
+use super::figures::hidden;
 use super::selection::Pair;
-use super::{Doubted, PAIRS_MIN};
+use super::{ALPHA, Doubted, PAIRS_MIN};
 use crate::metric::MetricSpec;
 use crate::record::{Measured, RunRecord};
 use crate::words;
 use measurement::statistics::{
-    Alternative, CONFIDENCE, Equivalence, Interval, StatisticsError, Zeros, cliffs_delta, equivalence,
-    log_ratios, ratio_of_logs, wilcoxon_signed_rank,
+    Alternative, CONFIDENCE, Equivalence, Interval, StatisticsError, Zeros, cliffs_delta, deviation,
+    equivalence, log_ratios, median, ratio_of_logs, wilcoxon_signed_rank,
 };
 use std::collections::BTreeMap;
 
-/// Scales the median absolute deviation to the standard deviation of normal values.
-pub(super) const MAD_NORMAL: f64 = 1.4826;
+/// The level of the interval that decides what is the same.
+const CONFIDENCE_SAME: f64 = 1.0 - 2.0 * ALPHA;
 /// Deviations beyond which a pair is an outlier.
 pub(crate) const OUTLIER_DEVIATIONS: f64 = 4.0;
 
@@ -40,8 +40,18 @@ pub(super) struct Numbers {
     pub(super) p: f64,
     pub(super) effect: Option<Interval>,
     pub(super) equivalence: Option<Equivalence>,
-    /// The ratios without doubted pairs: what, how many were left out, how many remain.
-    pub(super) without: Vec<(Doubted, usize, usize, Option<Interval>)>,
+    pub(super) without: Vec<Rest>,
+}
+
+/// The ratio without doubted pairs.
+#[derive(Debug)]
+pub(super) struct Rest {
+    pub(super) without: Doubted,
+    pub(super) left_out: usize,
+    pub(super) pairs: usize,
+    pub(super) ratio: Option<Interval>,
+    /// At the level that decides what is the same.
+    pub(super) for_same: Option<Interval>,
 }
 
 /// How much of a ratio could be the clocks.
@@ -49,8 +59,9 @@ pub(super) struct Numbers {
 pub(super) enum Clocks {
     /// One clock: nothing.
     One,
-    /// The interval that holds the ratio however the clocks err within their bounds, and the median of the two errors' sum.
-    Several(Interval, f64),
+    /// The interval that holds the ratio however the clocks err within their bounds, the same at the level that decides what is
+    /// the same, and the median of the two errors' sum.
+    Several { bounds: Interval, for_same: Interval, error: f64 },
     /// The error is as large as the times themselves.
     Drowned(f64),
 }
@@ -61,7 +72,7 @@ pub(super) fn evidence(spec: &MetricSpec, pairs: &[Pair<'_>]) -> Evidence {
         evidence.obstacle = Some("no block has a run of both that can be used".to_owned());
         return evidence;
     }
-    evidence.is_emulated = pairs.iter().any(|pair| is_emulated(pair.baseline) || is_emulated(pair.level));
+    evidence.is_emulated = pairs.iter().any(|pair| pair.baseline.is_emulated() || pair.level.is_emulated());
     evidence.incomparable = incomparable(pairs);
     if evidence.incomparable.is_some() {
         return evidence;
@@ -117,7 +128,7 @@ fn remarks(spec: &MetricSpec, pairs: &[Pair<'_>], measured: &[Measurements]) -> 
         let missing = pairs.len() - measured.len();
         remarks.push(format!("{} left out, as {} was not measured", words::pairs(missing), spec.name));
     }
-    if runs().any(is_emulated) {
+    if runs().any(RunRecord::is_emulated) {
         remarks.push("both sides were emulated: this says nothing of real processors".to_owned());
     }
     let unsteady = runs().filter(|run| run.steady_from_s.is_none()).count();
@@ -172,7 +183,7 @@ fn numbers(spec: &MetricSpec, measured: &[Measurements]) -> Result<Numbers, Stri
         with_clock_error: clocks(measured),
         p,
         effect: cliffs_delta(&baseline, &level, CONFIDENCE).ok(),
-        equivalence: equivalence(&logs, super::MARGIN, super::ALPHA).ok(),
+        equivalence: equivalence(&logs, super::MARGIN, ALPHA).ok(),
         without: without(measured, &logs),
     })
 }
@@ -184,7 +195,7 @@ fn clocks(measured: &[Measurements]) -> Clocks {
         return Clocks::One;
     }
     // The sign says whether the level is as long, or as short, as the clocks allow, and the baseline the other way.
-    let bound = |sign: f64| {
+    let logs = |sign: f64| {
         let shifted = |pair: &Measurements| {
             (
                 pair.baseline.value - sign * pair.baseline.clock_error.abs(),
@@ -192,20 +203,23 @@ fn clocks(measured: &[Measurements]) -> Clocks {
             )
         };
         let (baseline, level): (Vec<f64>, Vec<f64>) = measured.iter().map(shifted).unzip();
-        ratio_of_logs(&log_ratios(&baseline, &level)?, CONFIDENCE)
+        log_ratios(&baseline, &level)
     };
-    let error = median(&errors).unwrap_or_default();
-    match (bound(-1.0), bound(1.0)) {
-        (Ok(lowest), Ok(highest)) => {
-            let estimate = f64::midpoint(lowest.estimate, highest.estimate);
-            let (low, high, confidence) = (lowest.low, highest.high, lowest.confidence);
-            Clocks::Several(Interval { estimate, low, high, confidence }, error)
-        }
+    let error = median(&errors);
+    let (Ok(shortest), Ok(longest)) = (logs(-1.0), logs(1.0)) else { return Clocks::Drowned(error) };
+    let between = |level: f64| {
+        let (lowest, highest) = (ratio_of_logs(&shortest, level)?, ratio_of_logs(&longest, level)?);
+        let estimate = f64::midpoint(lowest.estimate, highest.estimate);
+        let (low, high, confidence) = (lowest.low, highest.high, lowest.confidence);
+        Ok::<_, StatisticsError>(Interval { estimate, low, high, confidence })
+    };
+    match (between(CONFIDENCE), between(CONFIDENCE_SAME)) {
+        (Ok(bounds), Ok(for_same)) => Clocks::Several { bounds, for_same, error },
         _ => Clocks::Drowned(error),
     }
 }
 
-fn without(measured: &[Measurements], logs: &[f64]) -> Vec<(Doubted, usize, usize, Option<Interval>)> {
+fn without(measured: &[Measurements], logs: &[f64]) -> Vec<Rest> {
     let is_outlier = outliers(logs);
     let kept = |is_doubted: &dyn Fn(usize) -> bool| -> Vec<f64> {
         logs.iter().enumerate().filter(|(index, _)| !is_doubted(*index)).map(|(_, log)| *log).collect()
@@ -215,16 +229,18 @@ fn without(measured: &[Measurements], logs: &[f64]) -> Vec<(Doubted, usize, usiz
     [suspect, outliers]
         .into_iter()
         .filter(|(_, kept)| kept.len() < logs.len())
-        .map(|(doubted, kept)| {
-            (doubted, logs.len() - kept.len(), kept.len(), ratio_of_logs(&kept, CONFIDENCE).ok())
+        .map(|(without, kept)| Rest {
+            without,
+            left_out: logs.len() - kept.len(),
+            pairs: kept.len(),
+            ratio: ratio_of_logs(&kept, CONFIDENCE).ok(),
+            for_same: ratio_of_logs(&kept, CONFIDENCE_SAME).ok(),
         })
         .collect()
 }
 
-/// By the rule of [`Doubted::Outliers`].
+/// By the rule of [`Doubted::Outliers`]; of at least one pair.
 fn outliers(logs: &[f64]) -> Vec<bool> {
-    let middle = median(logs).unwrap_or_default();
-    let distances: Vec<f64> = logs.iter().map(|log| (log - middle).abs()).collect();
-    let limit = OUTLIER_DEVIATIONS * MAD_NORMAL * median(&distances).unwrap_or_default();
-    distances.iter().map(|distance| limit > 0.0 && *distance > limit).collect()
+    let (middle, limit) = (median(logs), OUTLIER_DEVIATIONS * deviation(logs));
+    logs.iter().map(|log| limit > 0.0 && (log - middle).abs() > limit).collect()
 }

@@ -5,7 +5,7 @@ use crate::cell::Cell;
 use crate::metric::{self, MetricSpec};
 use crate::record::{Measured, RunRecord, Status};
 use crate::words;
-use measurement::statistics::{CONFIDENCE, quantile_interval};
+use measurement::statistics::{self, CONFIDENCE, quantile_interval};
 
 pub(super) fn figures(cells: &[Cell], selection: &Selection<'_>) -> Vec<CellFigures> {
     let catalogue = metric::catalogue();
@@ -20,16 +20,12 @@ fn figures_of(cell: &Cell, selection: &Selection<'_>, catalogue: &[MetricSpec]) 
         cell: cell.id.clone(),
         levels: cell.levels.clone(),
         is_control: cell.is_control,
-        is_emulated: count(is_emulated) > 0,
+        is_emulated: count(RunRecord::is_emulated) > 0,
         runs: runs.len(),
         suspect: count(|run| run.verdict.status == Status::Suspect),
         unsteady: count(|run| run.steady_from_s.is_none()),
         metrics: metrics.collect(),
     }
-}
-
-pub(super) fn is_emulated(run: &RunRecord) -> bool {
-    run.services.iter().any(|service| service.is_emulated)
 }
 
 fn figure(spec: &MetricSpec, runs: &[&RunRecord]) -> Option<Figure> {
@@ -46,7 +42,7 @@ fn figure(spec: &MetricSpec, runs: &[&RunRecord]) -> Option<Figure> {
 
 /// Why a statistic is not shown: the middle one of the runs has too few samples behind it. Runs are not left out one by one,
 /// as those with many slow requests are those with few effective samples, and leaving them out would flatter the cell.
-pub(super) fn hidden(spec: &MetricSpec, samples: impl Iterator<Item = f64>) -> Option<String> {
+pub(crate) fn hidden(spec: &MetricSpec, samples: impl Iterator<Item = f64>) -> Option<String> {
     let middle = median(&samples.collect::<Vec<_>>())?;
     (middle < spec.samples_min as f64).then(|| {
         format!(
@@ -60,12 +56,5 @@ pub(super) fn hidden(spec: &MetricSpec, samples: impl Iterator<Item = f64>) -> O
 
 /// None of nothing.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(sorted[middle]),
-        _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
-    }
+    (!values.is_empty()).then(|| statistics::median(values))
 }

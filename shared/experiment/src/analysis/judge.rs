@@ -49,6 +49,19 @@ pub(super) fn judge(
     equivalence_p_adjusted: Option<f64>,
     family: &Family<'_>,
 ) -> Judgement {
+    let mut judgement = of_metric(spec, found, p_adjusted, equivalence_p_adjusted, family);
+    judgement.reservations.extend(bias_elsewhere(spec, family.control));
+    judgement
+}
+
+/// By what is known of the metric itself.
+fn of_metric(
+    spec: &MetricSpec,
+    found: &Evidence,
+    p_adjusted: Option<f64>,
+    equivalence_p_adjusted: Option<f64>,
+    family: &Family<'_>,
+) -> Judgement {
     if let Some(reason) = &found.incomparable {
         return Judgement::of(ClaimVerdict::NotComparable, Some(reason.clone()));
     }
@@ -96,9 +109,20 @@ fn bias(spec: &MetricSpec, control: Option<&Control>) -> Option<String> {
     })
 }
 
+/// What a control that is biased in other metrics says of this one.
+fn bias_elsewhere(spec: &MetricSpec, control: Option<&Control>) -> Option<String> {
+    let biased = &control?.biased;
+    (!biased.is_empty() && !biased.contains(&spec.name)).then(|| {
+        format!(
+            "the A/A control is biased in {}: what makes two equal arms differ there may make a difference here as well",
+            words::list(biased)
+        )
+    })
+}
+
 fn same(numbers: &Numbers, differs: bool) -> Judgement {
     match numbers.with_clock_error {
-        Clocks::Several(bounds, error) if !is_within_margin(&bounds) => {
+        Clocks::Several { for_same, error, .. } if !is_within_margin(&for_same) => {
             Judgement::of(ClaimVerdict::Inconclusive, Some(clock_error(error)))
         }
         Clocks::Drowned(error) => Judgement::of(ClaimVerdict::Inconclusive, Some(clock_error(error))),
@@ -111,7 +135,7 @@ fn same(numbers: &Numbers, differs: bool) -> Judgement {
 
 fn different(spec: &MetricSpec, numbers: &Numbers) -> Judgement {
     match numbers.with_clock_error {
-        Clocks::Several(bounds, error) if bounds.contains(1.0) => {
+        Clocks::Several { bounds, error, .. } if bounds.contains(1.0) => {
             Judgement::of(ClaimVerdict::Inconclusive, Some(clock_error(error)))
         }
         Clocks::Drowned(error) => Judgement::of(ClaimVerdict::Inconclusive, Some(clock_error(error))),

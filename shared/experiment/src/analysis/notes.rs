@@ -1,6 +1,5 @@
 //! What a reader must know to judge the rest.
 
-use super::figures::is_emulated;
 use super::judge::pairs_for_verdicts;
 use super::{Claim, Control, PAIRS_MIN, Selection};
 use crate::cell::Cell;
@@ -81,7 +80,7 @@ fn controls(control: Option<&Control>, notes: &mut Vec<String>) {
 fn emulation(cells: &[Cell], selection: &Selection<'_>, notes: &mut Vec<String>) {
     let emulated: Vec<&str> = cells
         .iter()
-        .filter(|cell| selection.of_cell(&cell.id).any(is_emulated))
+        .filter(|cell| selection.of_cell(&cell.id).any(RunRecord::is_emulated))
         .map(|cell| cell.id.as_str())
         .collect();
     if !emulated.is_empty() {

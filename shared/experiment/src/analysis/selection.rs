@@ -1,6 +1,6 @@
 //! Which attempts are used.
 
-use super::InvalidRun;
+use super::DoubtedRun;
 use crate::cell::Cell;
 use crate::record::{RunRecord, Status};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,12 +86,12 @@ impl<'a> Selection<'a> {
         &self.strangers
     }
 
-    pub(super) fn invalid(&self) -> Vec<InvalidRun> {
+    pub(super) fn invalid(&self) -> Vec<DoubtedRun> {
         self.invalid.iter().map(|run| with_reasons(run)).collect()
     }
 
     /// In the order in which they were run.
-    pub(super) fn suspect(&self) -> Vec<InvalidRun> {
+    pub(super) fn suspect(&self) -> Vec<DoubtedRun> {
         let mut runs: Vec<&RunRecord> =
             self.all().filter(|run| run.verdict.status == Status::Suspect).collect();
         runs.sort_by_key(|run| (run.number, run.attempt));
@@ -99,12 +99,12 @@ impl<'a> Selection<'a> {
     }
 }
 
-fn with_reasons(run: &RunRecord) -> InvalidRun {
+fn with_reasons(run: &RunRecord) -> DoubtedRun {
     let reasons = run.verdict.reasons.iter().map(|reason| match reason.message.starts_with(&reason.check) {
         true => reason.message.clone(),
         false => format!("{}: {}", reason.check, reason.message),
     });
-    InvalidRun {
+    DoubtedRun {
         number: run.number,
         block: run.block,
         attempt: run.attempt,

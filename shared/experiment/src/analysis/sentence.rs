@@ -53,9 +53,9 @@ pub(super) fn sentence(claim: &Claim, spec: &MetricSpec, is_emulated: bool) -> S
 
 /// `on arm64`, `with telemetry full`.
 fn side(factor: &str, level: &str, is_emulated: bool) -> String {
-    let emulated = if is_emulated { " (emulated)" } else { "" };
-    match level {
-        "amd64" | "arm64" if factor == "placement" => format!("on {level}{emulated}"),
-        _ => format!("with {factor} {level}{emulated}"),
-    }
+    let name = match level {
+        "amd64" | "arm64" if factor == "placement" => format!("on {level}"),
+        _ => format!("with {factor} {level}"),
+    };
+    words::labelled(&name, is_emulated)
 }

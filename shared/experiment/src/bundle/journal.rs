@@ -103,6 +103,11 @@ pub enum End {
     Answered,
 }
 
+/// How many bytes are of whole lines. What is torn may not even be text.
+fn whole(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+}
+
 /// The journal of a bundle, as far as it goes.
 #[derive(Debug)]
 pub struct Journal {
@@ -117,8 +122,9 @@ impl Journal {
     /// A line that is no entry.
     pub fn read(directory: &Path) -> Result<Self, BundleError> {
         let path = directory.join(JOURNAL_FILE);
-        let text = fs::read_to_string(&path).map_err(BundleError::io(&path))?;
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let bytes = fs::read(&path).map_err(BundleError::io(&path))?;
+        let whole = std::str::from_utf8(&bytes[..whole(&bytes)])
+            .map_err(|error| BundleError::malformed(&path, error))?;
         let entry = |(index, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|error| BundleError::Malformed {
                 path: path.clone(),
@@ -138,8 +144,7 @@ impl Journal {
 
     /// Removes what was being written when the machine stopped.
     pub(super) fn repair(&self) -> Result<(), BundleError> {
-        let text = fs::read_to_string(&self.path).map_err(BundleError::io(&self.path))?;
-        let length = text.rfind('\n').map_or(0, |end| end + 1);
+        let length = whole(&fs::read(&self.path).map_err(BundleError::io(&self.path))?);
         let file = OpenOptions::new().write(true).open(&self.path).map_err(BundleError::io(&self.path))?;
         file.set_len(length as u64).and_then(|()| file.sync_all()).map_err(BundleError::io(&self.path))
     }

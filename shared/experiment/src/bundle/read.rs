@@ -58,17 +58,11 @@ impl Bundle {
     fn read(directory: &Path, unpacked: Option<TempDir>) -> Result<Self, BundleError> {
         let head = head(directory)?;
         let is_sealed = sums::verify(directory)?;
-        let plan_path = directory.join(PLAN_FILE);
-        let plan: Plan = json(&plan_path)?;
-        if plan.version != PLAN_VERSION {
-            let message = format!("plan version {}, and this testbed reads {PLAN_VERSION}", plan.version);
-            return Err(BundleError::malformed(&plan_path, message));
-        }
         let source_path = directory.join(SOURCE_FILE);
         let traces = directory.join(TRACES);
         Ok(Self {
             head,
-            plan,
+            plan: versioned(&directory.join(PLAN_FILE), "plan", PLAN_VERSION)?,
             source: fs::read_to_string(&source_path).map_err(BundleError::io(&source_path))?,
             order: json(&directory.join(ORDER_FILE))?,
             traces: if traces.is_dir() { sums::of(&traces)? } else { BTreeMap::new() },
@@ -135,17 +129,26 @@ pub(super) fn runs(directory: &Path) -> Result<Vec<StoredRun>, BundleError> {
         if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
-        let path = entry.path().join(RECORD_FILE);
-        let record: RunRecord = json(&path)?;
-        if record.version != RECORD_VERSION {
-            let message =
-                format!("record version {}, and this testbed reads {RECORD_VERSION}", record.version);
-            return Err(BundleError::malformed(&path, message));
-        }
+        let record: RunRecord = versioned(&entry.path().join(RECORD_FILE), "record", RECORD_VERSION)?;
         runs.push(StoredRun { record, directory: entry.path() });
     }
     runs.sort_by_key(|run| (run.record.number, run.record.attempt));
     Ok(runs)
+}
+
+/// A file once its version is known to be readable: another one may have other members.
+fn versioned<T: DeserializeOwned>(path: &Path, what: &str, version: u32) -> Result<T, BundleError> {
+    let value: serde_json::Value = json(path)?;
+    match value["version"].as_u64() {
+        Some(found) if found == u64::from(version) => {
+            serde_json::from_value(value).map_err(|error| BundleError::malformed(path, error))
+        }
+        Some(found) => {
+            let message = format!("{what} version {found}, and this testbed reads {version}");
+            Err(BundleError::malformed(path, message))
+        }
+        None => Err(BundleError::malformed(path, "it has no version")),
+    }
 }
 
 fn json<T: DeserializeOwned>(path: &Path) -> Result<T, BundleError> {

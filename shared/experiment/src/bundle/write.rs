@@ -185,7 +185,7 @@ impl StagedRun {
     /// A directory that cannot be written or moved.
     pub fn publish(mut self, record: &RunRecord) -> Result<PathBuf, BundleError> {
         write_json(&self.partial.join(RECORD_FILE), record)?;
-        sync(&self.partial)?;
+        sync_all(&self.partial)?;
         fs::rename(&self.partial, &self.place).map_err(BundleError::io(&self.place))?;
         self.is_kept = true;
         sync(self.place.parent().unwrap_or(Path::new(".")))?;
@@ -251,9 +251,18 @@ fn write(path: &Path, text: &str) -> Result<(), BundleError> {
     written().map_err(BundleError::io(path))
 }
 
-/// Makes a change of a directory survive a power cut.
-fn sync(directory: &Path) -> Result<(), BundleError> {
-    File::open(directory).and_then(|file| file.sync_all()).map_err(BundleError::io(directory))
+/// Makes a file, or a change of a directory, survive a power cut.
+fn sync(path: &Path) -> Result<(), BundleError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(BundleError::io(path))
+}
+
+/// The same of all that is in a directory: others wrote their files into it.
+fn sync_all(directory: &Path) -> Result<(), BundleError> {
+    for entry in fs::read_dir(directory).map_err(BundleError::io(directory))? {
+        let path = entry.map_err(BundleError::io(directory))?.path();
+        if path.is_dir() { sync_all(&path)? } else { sync(&path)? }
+    }
+    sync(directory)
 }
 
 fn readable(directory: &Path) -> Result<(), BundleError> {

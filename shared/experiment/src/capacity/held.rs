@@ -19,11 +19,21 @@ pub struct Searched<'a> {
 #[serde(rename_all = "kebab-case")]
 pub struct HeldAnswer {
     pub cell: String,
-    /// None where it has none.
-    pub original: Option<Answer>,
-    pub replica: Option<Answer>,
+    /// None where it was not searched.
+    pub original: Option<AnswerSide>,
+    pub replica: Option<AnswerSide>,
     /// Held is an answer where both intervals share a rate.
     pub outcome: Outcome,
+}
+
+/// The answer of a cell in one of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AnswerSide {
+    /// None where the search was not finished.
+    pub answer: Option<Answer>,
+    /// Whether a processor translated the programs of another in its runs.
+    pub is_emulated: bool,
 }
 
 /// For each cell of the original, and then for those that only the replica has, whether its answer held.
@@ -43,11 +53,14 @@ impl Searched<'_> {
         self.results.searches.iter().find(|search| search.cell == cell)
     }
 
-    /// Whether a processor translated the programs of another in the runs of a cell.
+    fn side(&self, cell: &str) -> Option<AnswerSide> {
+        let answer = self.of(cell)?.answer.clone();
+        Some(AnswerSide { answer, is_emulated: self.is_emulated(cell) })
+    }
+
     fn is_emulated(&self, cell: &str) -> bool {
         let is_of = |record: &&RunRecord| record.cell.split('@').next() == Some(cell);
-        let mut services = self.records.iter().filter(is_of).flat_map(|record| &record.services);
-        services.any(|service| service.is_emulated)
+        self.records.iter().filter(is_of).any(RunRecord::is_emulated)
     }
 }
 
@@ -64,8 +77,7 @@ fn one(cell: &str, original: Searched<'_>, replica: Searched<'_>) -> HeldAnswer 
             _ => Outcome::Contradicted,
         },
     };
-    let answer = |side: Searched<'_>| side.of(cell)?.answer.clone();
-    HeldAnswer { cell: cell.to_owned(), original: answer(original), replica: answer(replica), outcome }
+    HeldAnswer { cell: cell.to_owned(), original: original.side(cell), replica: replica.side(cell), outcome }
 }
 
 /// Between which rates the limit is; none where that is not known.
@@ -78,10 +90,17 @@ fn interval(search: &Search) -> Option<(f64, f64)> {
     }
 }
 
+impl fmt::Display for AnswerSide {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.answer.as_ref().map_or_else(|| "not finished".to_owned(), ToString::to_string);
+        formatter.write_str(&words::labelled(&text, self.is_emulated))
+    }
+}
+
 impl fmt::Display for HeldAnswer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |answer: &Option<Answer>| {
-            answer.as_ref().map_or_else(|| "not searched".to_owned(), ToString::to_string)
+        let text = |side: &Option<AnswerSide>| {
+            side.as_ref().map_or_else(|| "not searched".to_owned(), ToString::to_string)
         };
         let outcome = words::capital(self.outcome.label());
         write!(
@@ -159,7 +178,10 @@ mod tests {
         assert_eq!(absent[0].outcome, Outcome::Absent);
         assert_eq!(
             absent[0].to_string(),
-            "arm64: In one bundle only. First: not searched; second: 1000 events a second: 900 are sustained, 1100 are not."
+            "arm64: In one bundle only. First: not searched; second: 1,000 events a second: 900 are sustained, 1,100 are not."
         );
+        let both = held(Searched { results: &results(None), records: &[] }, emulated)[0].to_string();
+        assert!(both.contains("First: not finished; second: 1,000 events"), "{both}");
+        assert!(both.ends_with("1,100 are not (emulated)."), "{both}");
     }
 }

@@ -1,7 +1,7 @@
 //! A comparison, section by section.
 
 use super::{ClaimSide, Comparison, Outcome};
-use crate::capacity::Answer;
+use crate::capacity::AnswerSide;
 use crate::metric;
 use crate::report::content::{Block, Section};
 use crate::report::table::{Column, Table};
@@ -54,7 +54,7 @@ fn summary(comparison: &Comparison) -> String {
 
 fn claims(comparison: &Comparison) -> Table {
     let ratio = |side: Option<ClaimSide>| with_bounds(side.and_then(|side| side.ratio).as_ref());
-    let verdict = |side: Option<ClaimSide>| side.map_or(NONE, |side| side.verdict.label()).to_owned();
+    let verdict = |side: Option<ClaimSide>| side.map_or_else(|| NONE.to_owned(), |side| side.verdict());
     let rows = comparison.claims.iter().map(|claim| {
         let overlap = match claim.intervals_overlap {
             Some(true) => "overlap",
@@ -89,7 +89,7 @@ fn claims(comparison: &Comparison) -> Table {
 }
 
 fn answers(comparison: &Comparison) -> Table {
-    let text = |answer: &Option<Answer>| answer.as_ref().map_or_else(|| NONE.to_owned(), ToString::to_string);
+    let text = |side: &Option<AnswerSide>| side.as_ref().map_or_else(|| NONE.to_owned(), ToString::to_string);
     let rows = comparison.answers.iter().map(|held| {
         let outcome = held.outcome.label().to_owned();
         vec![held.cell.clone(), text(&held.original), text(&held.replica), outcome]
@@ -121,8 +121,8 @@ fn cells(comparison: &Comparison) -> Table {
         vec![
             change.cell.clone(),
             change.metric.clone(),
-            value(change.first),
-            value(change.second),
+            words::labelled(&value(change.first), change.first_is_emulated),
+            words::labelled(&value(change.second), change.second_is_emulated),
             change.ratio.map_or_else(|| NONE.to_owned(), words::number),
         ]
     });

@@ -64,8 +64,8 @@ fn facts(report: &Report) -> BTreeMap<&'static str, BTreeSet<String>> {
     for run in &report.runs {
         for service in &run.record.services {
             let name = service.service();
-            let emulated = if service.is_emulated { " (emulated)" } else { "" };
-            add("architectures of services", format!("{name} {}{emulated}", service.architecture));
+            let architecture = words::labelled(&service.architecture, service.is_emulated);
+            add("architectures of services", format!("{name} {architecture}"));
             add("versions of services", format!("{name} {}", service.version));
             if let Some(digest) = &service.digest {
                 add("images", format!("{name} {digest}"));
@@ -103,11 +103,16 @@ pub(super) fn warnings(
         if !biased.is_empty() {
             warnings.push(format!("the A/A control of the {which} is biased in {}", words::list(&biased)));
         }
-    }
-    let emulated = |report: &Report| report.analysis.cells.iter().any(|cell| cell.is_emulated);
-    if emulated(first) != emulated(second) {
-        warnings
-            .push("one of the bundles was emulated: its ratios say nothing of real processors".to_owned());
+        if report.runs.iter().any(|run| run.record.is_emulated()) {
+            warnings.push(format!(
+                "runs of the {which} were emulated: what is labelled so says nothing of real processors"
+            ));
+        }
+        if !report.is_sealed {
+            warnings.push(format!(
+                "the {which} has no checksums: it is unfinished, and nothing shows that it was not changed"
+            ));
+        }
     }
     if !has_common {
         warnings.push("nothing is claimed in both bundles: these are different experiments".to_owned());
@@ -136,6 +141,8 @@ pub(super) fn cells(first: &Report, second: &Report) -> Vec<CellChange> {
                 metric: spec.name.clone(),
                 first: one,
                 second: two,
+                first_is_emulated: cell.is_emulated,
+                second_is_emulated: other.is_emulated,
                 ratio: (one > 0.0 && cell.is_emulated == other.is_emulated).then(|| two / one),
             });
         }

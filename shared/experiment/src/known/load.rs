@@ -106,6 +106,11 @@ fn find(schema: &Value, path: &str) -> Result<Map<String, Value>, String> {
         }
         tables = vec![resolved(schema, member)];
         before.push_str(part);
+        if !TABLES_OF_LOAD.contains(&before.as_str()) {
+            return Err(format!(
+                "there is nothing below {before:?} that can be set by itself: give all of it, `load.{before} = {{ … }}`"
+            ));
+        }
         before.push('.');
     }
     Err("names nothing".to_owned())

@@ -40,7 +40,12 @@ fn variable_that_no_service_reads_is_refused_with_the_nearest() {
     assert!(refusal("load.events.paylod", json!(1)).contains("did you mean \"events.payload\"?"));
     assert!(refusal("load.replay", json!({ "file": "../a.csv" })).contains("copy or link it there"));
     assert!(refusal("load.replay", json!({ "fil": "a.csv" })).contains("does not fit"));
-    assert!(refusal("load.rate.high", json!(1)).contains("nothing below \"rate\""));
+    for path in ["rate.high", "replay.file", "arrivals.kind", "events.payload.median"] {
+        let error = refusal(&format!("load.{path}"), json!("a.csv"));
+        let (table, _) = path.rsplit_once('.').unwrap();
+        assert!(error.contains(&format!("nothing below {table:?}")), "{error}");
+        assert!(error.contains(&format!("`load.{table} = {{ … }}`")), "{error}");
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub enum BlocksValue {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct BlocksTable {
-    /// The least, 6 or more: fewer pairs cannot tell anything with 95 % confidence.
+    /// The least. A campaign does not end before there are as many as a verdict on its claims needs, 6 for one claim.
     pub min: u32,
     /// The most, at most 100.
     pub max: u32,

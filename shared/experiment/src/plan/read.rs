@@ -6,6 +6,7 @@ mod settings;
 
 use super::file::{BlocksValue, ExperimentFile, SloValue};
 use super::{Blocks, Budget, Capacity, PLAN_VERSION, Plan, Slo, Timing};
+use crate::capacity::{runs_max, runs_usual};
 use crate::cell::cells;
 use crate::metric::{self, Unit};
 use crate::trace::traces;
@@ -17,6 +18,8 @@ const BLOCKS_DEFAULT: u32 = 10;
 const BLOCKS_MAX: u32 = 100;
 /// Cells beyond it are a mistake: at a minute a run and ten blocks they take a week.
 const CELLS_MAX: usize = 1000;
+/// Combinations that are built before those of exclude are left out.
+const COMBINATIONS_MAX: usize = 10 * CELLS_MAX;
 const HALF_WIDTH_DEFAULT: f64 = 0.02;
 const PRECISION_DEFAULT: f64 = 0.05;
 const CONFIRM_DEFAULT: u32 = 3;
@@ -74,6 +77,14 @@ fn plan(file: &ExperimentFile) -> Result<Plan, Fault> {
         );
     }
     let factors = factors::factors(&file.factors)?;
+    let combinations =
+        factors.iter().fold(1_usize, |product, factor| product.saturating_mul(factor.levels.len()));
+    if combinations > COMBINATIONS_MAX {
+        let message = format!(
+            "these are {combinations} combinations of levels, more than {COMBINATIONS_MAX}: leave factors or levels out"
+        );
+        return fault(&file.factors, message);
+    }
     let excluded = factors::excluded(&file.exclude, &factors)?;
     let comparisons = comparisons::comparisons(&file.comparisons, &factors)?;
     let mut plan = Plan {
@@ -165,20 +176,22 @@ fn seconds(written: Option<&Located<Seconds>>, default_s: f64) -> Result<f64, Fa
 fn budget(file: &ExperimentFile, plan: &Plan) -> Result<Budget, Fault> {
     let runs = u32::try_from(cells(plan).len()).unwrap_or(u32::MAX).saturating_mul(plan.blocks.max);
     let cells_searched = cells(plan).iter().filter(|cell| !cell.is_control).count() as f64;
-    let search_s = plan
-        .capacity
-        .map_or(0.0, |capacity| cells_searched * crate::capacity::runs_max(&capacity) as f64 * plan.run_s());
-    let expected_s = plan.expected_s().max(search_s);
+    let searches_s = |runs: fn(&Capacity) -> usize| {
+        plan.capacity.map(|capacity| cells_searched * runs(&capacity) as f64 * plan.run_s())
+    };
+    let expected_s = plan.expected_s().max(searches_s(runs_max).unwrap_or_default());
+    // A search has no blocks; it takes what is usual where no run contradicts another.
+    let least_s = searches_s(runs_usual).unwrap_or_else(|| plan.expected_min_s());
     let budget = Budget {
         time_s: file.budget.time.as_ref().map_or(2.0 * expected_s, |time| time.0),
         repeats: file.budget.repeats.unwrap_or_else(|| runs.div_ceil(5)),
     };
     match &file.budget.time {
         Some(time) if budget.time_s > BUDGET_MAX_S => fault(time, "no experiment may take more than a year"),
-        Some(time) if budget.time_s < plan.expected_min_s() => {
+        Some(time) if budget.time_s < least_s => {
             let message = format!(
                 "the plan takes at least {:.0} min, longer than its budget: fewer cells, blocks or seconds, or a larger budget",
-                plan.expected_min_s() / 60.0
+                least_s / 60.0
             );
             fault(time, message)
         }
@@ -196,6 +209,12 @@ fn slos(file: &ExperimentFile) -> Result<Vec<Slo>, Fault> {
             SloValue::Time(time) if metric.unit == Unit::Microseconds => time.0 * 1e6,
             SloValue::Time(_) => return fault(bound, format!("{name} is no time: give a number")),
         };
+        if !(max.is_finite() && max >= 0.0) {
+            return fault(
+                bound,
+                format!("{name} is bounded by {max}: a bound is a finite number, 0 or more"),
+            );
+        }
         Ok(Slo { metric: name.clone(), max })
     };
     file.slos.iter().map(slo).collect()

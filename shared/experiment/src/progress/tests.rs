@@ -87,7 +87,7 @@ fn campaign_ends_as_soon_as_its_answer_is_narrow() {
     };
     let mut left = Left::default();
     let (attempts, end) = campaign(&plan, &mut left, steady);
-    // Fewer than six pairs have no interval.
+    // Fewer than six pairs have no interval, and tell nothing of one claim.
     assert_eq!((attempts.len(), end), (18, End::Narrow));
     let mut fixed = plan.clone();
     fixed.blocks.min = fixed.blocks.max;
@@ -97,6 +97,37 @@ fn campaign_ends_as_soon_as_its_answer_is_narrow() {
     assert!(answer(&plan, &order, &left.records, 5).is_empty());
     let ratio = answer(&plan, &order, &left.records, 6)["1000 against 500"];
     assert!(ratio.contains(1.5), "{ratio:?}");
+}
+
+#[test]
+fn campaign_does_not_end_before_a_verdict_on_its_claims_is_possible() {
+    let steady = |run: &PlannedRun, _| (Ending::Valid, 1000.0 + f64::from(run.number % 5));
+    let mut plan = plan();
+    plan.comparisons[0].metrics =
+        ["response-time-p99", "response-time-p50", "throughput", "cpu-per-event"].map(str::to_owned).into();
+    plan.blocks.max = 10;
+    plan.budget.time_s = 1e9;
+    let (attempts, end) = campaign(&plan, &mut Left::default(), steady);
+    // Four claims need eight pairs.
+    assert_eq!((attempts.len(), end), (3 * 8, End::Narrow));
+    plan.blocks.max = 7;
+    assert_eq!(campaign(&plan, &mut Left::default(), steady).1, End::AllBlocks);
+}
+
+#[test]
+fn campaign_goes_on_while_its_answer_has_too_few_samples_to_be_shown() {
+    let plan = plan();
+    let order = Order::of(&plan);
+    let with_samples = |samples: f64| -> Vec<RunRecord> {
+        let of = |run: &PlannedRun| {
+            let mut record = record(run, 1, Status::Valid, 1000.0 + f64::from(run.number % 5));
+            record.metrics.get_mut("response-time-p99").unwrap().samples = samples;
+            record
+        };
+        order.runs.iter().map(of).collect()
+    };
+    assert!(answer::is_narrow(&plan, &order, &with_samples(368.0), 6));
+    assert!(!answer::is_narrow(&plan, &order, &with_samples(367.0), 6));
 }
 
 #[test]

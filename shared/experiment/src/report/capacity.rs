@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 
 const HEIGHT: f64 = 210.0;
 /// How a trial of each outcome is drawn.
-const MARKS: [(Outcome, usize, Shape, &str); 3] = [
-    (Outcome::Sustained, 2, Shape::Circle, "sustained"),
-    (Outcome::Broken, 1, Shape::Cross, "not sustained"),
-    (Outcome::Invalid, 7, Shape::Diamond, "invalid"),
+const MARKS: [(Outcome, usize, Shape); 3] = [
+    (Outcome::Sustained, 2, Shape::Circle),
+    (Outcome::Broken, 1, Shape::Cross),
+    (Outcome::Invalid, 7, Shape::Diamond),
 ];
 
 /// One cell for each rate that was tried: `arm64@2500`.
@@ -34,27 +34,38 @@ pub(super) fn cells(planned: &[Cell], runs: &[RunMaterial]) -> Vec<Cell> {
     cells
 }
 
-pub(super) fn answer(results: &Results) -> String {
+pub(super) fn answer(report: &Report, results: &Results) -> String {
     if results.searches.is_empty() {
         return "Nothing is known: no search was begun.".to_owned();
     }
-    let each: Vec<String> = results.searches.iter().map(sentence).collect();
+    let each: Vec<String> = results.searches.iter().map(|search| sentence(report, search)).collect();
     each.join(" ")
 }
 
-fn sentence(search: &Search) -> String {
+fn sentence(report: &Report, search: &Search) -> String {
     let answer = search.answer.as_ref().map_or_else(
         || "the search was not finished".to_owned(),
         |answer| format!("the highest rate that is sustained is {answer}"),
     );
-    format!("{}: {answer} ({}).", words::capital(&name(search)), words::count(search.trials.len(), "run"))
+    format!(
+        "{}: {answer} ({}).",
+        words::capital(&name(report, search)),
+        words::count(search.trials.len(), "run")
+    )
 }
 
-/// `placement arm64, workers 2`.
-fn name(search: &Search) -> String {
+/// `placement arm64, workers 2 (emulated)`.
+fn name(report: &Report, search: &Search) -> String {
     let levels: Vec<String> =
         search.levels.iter().map(|(factor, level)| format!("{factor} {level}")).collect();
-    if levels.is_empty() { search.cell.clone() } else { levels.join(", ") }
+    let name = if levels.is_empty() { search.cell.clone() } else { levels.join(", ") };
+    words::labelled(&name, is_emulated(report, search))
+}
+
+/// Whether a run of the search was.
+pub(super) fn is_emulated(report: &Report, search: &Search) -> bool {
+    let is_of = |run: &&RunMaterial| run.record.cell.split('@').next() == Some(&search.cell);
+    report.runs.iter().filter(is_of).any(|run| run.record.is_emulated())
 }
 
 /// Empty where the bundle is of a campaign.
@@ -64,14 +75,16 @@ pub(super) fn section(report: &Report) -> Section {
         let text = "Sustained is a rate at which every bound is kept, the audit passes, and the backlog does not grow: the \
                     interval of its slope has 0 or less.";
         blocks.push(Block::Text(text.to_owned()));
-        blocks.push(Block::Plots(results.searches.iter().filter_map(drawing).collect()));
-        blocks.push(Block::Table(trials(results)));
+        blocks.push(Block::Plots(
+            results.searches.iter().filter_map(|search| drawing(report, search)).collect(),
+        ));
+        blocks.push(Block::Table(trials(report, results)));
     }
     Section { id: "capacity", title: "Capacity", blocks }
 }
 
 /// The rates that were tried, in their order; none where none was.
-fn drawing(search: &Search) -> Option<Plot> {
+fn drawing(report: &Report, search: &Search) -> Option<Plot> {
     let (low, high) = super::plots::range(search.trials.iter().map(|trial| trial.rate))?;
     let scale = Scale::log(low / 1.2, high * 1.2, HEIGHT - plot::BOTTOM, plot::TOP);
     let ticks = scale.ticks(6).into_iter().map(|tick| (tick, words::plain(tick)));
@@ -85,7 +98,7 @@ fn drawing(search: &Search) -> Option<Plot> {
     };
     let series: Vec<Series> = MARKS
         .iter()
-        .map(|(outcome, colour, shape, _)| {
+        .map(|(outcome, colour, shape)| {
             let trials = search.trials.iter().enumerate().filter(|(_, trial)| trial.outcome == *outcome);
             Series {
                 colour: *colour,
@@ -99,16 +112,19 @@ fn drawing(search: &Search) -> Option<Plot> {
         })
         .collect();
     Some(Plot {
-        title: format!("Rates that were tried: {}", name(search)),
-        description: format!("Each rate that was tried, in the order of runs. {}", sentence(search)),
-        legend: MARKS.iter().map(|(_, colour, shape, name)| (*colour, *shape, (*name).to_owned())).collect(),
+        title: format!("Rates that were tried: {}", name(report, search)),
+        description: format!("Each rate that was tried, in the order of runs. {}", sentence(report, search)),
+        legend: MARKS
+            .iter()
+            .map(|(outcome, colour, shape)| (*colour, *shape, outcome.label().to_owned()))
+            .collect(),
         drawing: lines(&x, &y, HEIGHT, &series, &[], &[]),
         height: HEIGHT,
     })
 }
 
 /// Each rate of each cell.
-fn trials(results: &Results) -> Table {
+fn trials(report: &Report, results: &Results) -> Table {
     let mut rows = Vec::new();
     for search in &results.searches {
         let mut rates: Vec<f64> = search.trials.iter().map(|trial| trial.rate).collect();
@@ -119,12 +135,12 @@ fn trials(results: &Results) -> Table {
                 let is_it = |trial: &&crate::capacity::Trial| trial.rate == rate && trial.outcome == outcome;
                 search.trials.iter().filter(is_it).count().to_string()
             };
-            let mut row = vec![name(search), words::number(rate)];
+            let mut row = vec![name(report, search), words::number(rate)];
             row.extend(MARKS.iter().map(|(outcome, ..)| count(*outcome)));
             rows.push(row);
         }
     }
     let mut columns = vec![Column::text("cell"), Column::number("events/s")];
-    columns.extend(MARKS.iter().map(|(.., name)| Column::number(*name)));
+    columns.extend(MARKS.iter().map(|(outcome, ..)| Column::number(outcome.label())));
     Table { caption: "Runs at each rate".to_owned(), columns, rows }
 }

@@ -111,8 +111,8 @@ fn plots(report: &Report) -> Section {
     };
     let (distributions, metrics) = (distributions(report), main_metrics(report));
     add(
-        "Latency by percentile: lines are medians over runs, bands the 95 % intervals of these medians. A percentile that too few \
-         samples tell is not drawn.",
+        "Latency by percentile: lines are medians over runs, bands the 95 % intervals of these medians. A percentile that \
+         the middle run has too few samples for is not drawn.",
         shown
             .iter()
             .flat_map(|group| distributions.iter().filter_map(|name| plots::curves(report, group, name)))
@@ -139,7 +139,7 @@ fn plots(report: &Report) -> Section {
     );
     add(
         "Where the time of an event goes, and what it costs.",
-        plots::stages(report).into_iter().chain(plots::cost(report)).collect(),
+        plots::stages(report).into_iter().chain(plots::costs(report)).collect(),
     );
     if groups.len() > GROUPS_MAX && !blocks.is_empty() {
         blocks.push(Block::Text(format!(

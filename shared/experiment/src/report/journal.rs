@@ -1,6 +1,6 @@
 //! What the journal of a campaign has that no record has.
 
-use crate::analysis::InvalidRun;
+use crate::analysis::DoubtedRun;
 use crate::bundle::{Bundle, End, Event};
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(super) fn notes(bundle: &Bundle) -> Vec<String> {
 }
 
 /// Attempts without a record. A run that the order does not have, as those of a search, is of block 0.
-pub(super) fn failed(bundle: &Bundle) -> Vec<InvalidRun> {
+pub(super) fn failed(bundle: &Bundle) -> Vec<DoubtedRun> {
     let block = |number: u32| bundle.order.runs.iter().find(|run| run.number == number).map(|run| run.block);
     let mut begun: BTreeMap<(u32, u32), &str> = BTreeMap::new();
     let mut failed = Vec::new();
@@ -41,7 +41,7 @@ pub(super) fn failed(bundle: &Bundle) -> Vec<InvalidRun> {
             Event::RunBegun { number, attempt, cell } => {
                 begun.insert((*number, *attempt), cell);
             }
-            Event::RunFailed { number, attempt, message } => failed.push(InvalidRun {
+            Event::RunFailed { number, attempt, message } => failed.push(DoubtedRun {
                 number: *number,
                 block: block(*number).unwrap_or_default(),
                 attempt: *attempt,

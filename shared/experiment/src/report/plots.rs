@@ -12,7 +12,7 @@ use crate::cell::Cell;
 use crate::metric::MetricSpec;
 use crate::words;
 
-pub(super) use costs::{clock_error, cost, mean_of, stages};
+pub(super) use costs::{clock_error, costs, mean_of, stages};
 pub(super) use curves::curves;
 pub(super) use order::{noise, order};
 pub(super) use points::points;
@@ -39,7 +39,7 @@ pub(super) struct Member<'a> {
 
 impl Member<'_> {
     fn name(&self) -> String {
-        if self.is_emulated { format!("{} (emulated)", self.level) } else { self.level.clone() }
+        words::labelled(&self.level, self.is_emulated)
     }
 
     fn key(&self) -> (usize, Shape, String) {
@@ -81,7 +81,7 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
             cell,
             level: with_factor(&factor.name, &factor.levels[colour].name),
             colour,
-            is_emulated: is_emulated(report, &cell.id),
+            is_emulated: report.is_emulated(&cell.id),
         };
         let others: Vec<String> = cell
             .levels
@@ -107,14 +107,10 @@ fn with_factor(factor: &str, level: &str) -> String {
     }
 }
 
-/// A cell by itself: its id, and what that is made of where it would be read as a number.
+/// A cell by itself: its id, what that is made of where it would be read as a number, and its label.
 fn cell_name(report: &Report, id: &str) -> String {
     let factors: Vec<&str> = report.plan.factors.iter().map(|factor| factor.name.as_str()).collect();
-    with_factor(&factors.join("/"), id)
-}
-
-pub(super) fn is_emulated(report: &Report, cell: &str) -> bool {
-    report.analysis.cells.iter().any(|figures| figures.cell == cell && figures.is_emulated)
+    words::labelled(&with_factor(&factors.join("/"), id), report.is_emulated(id))
 }
 
 /// Whether enough samples are behind a metric of a cell. Single runs with enough of them are not shown without the others.

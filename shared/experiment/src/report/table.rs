@@ -2,6 +2,7 @@
 
 use super::Report;
 use crate::analysis::{CellFigures, Claim};
+use crate::capacity::{Answer, Search};
 use crate::record::{RunRecord, Status};
 
 /// A table. The first column names the row.
@@ -52,6 +53,11 @@ pub(super) fn csv(report: &Report) -> Result<String, csv::Error> {
     for claim in &report.analysis.claims {
         writer.write_record(of_claim(claim))?;
     }
+    for search in report.capacity.iter().flat_map(|results| &results.searches) {
+        for row in of_search(report, search) {
+            writer.write_record(row)?;
+        }
+    }
     for cell in &report.analysis.cells {
         for row in of_cell(cell) {
             writer.write_record(row)?;
@@ -84,7 +90,7 @@ fn of_claim(claim: &Claim) -> [String; 14] {
         String::new(),
         claim.p_adjusted.map_or_else(String::new, |p| p.to_string()),
         claim.verdict.label().to_owned(),
-        claim.reservations.join("; "),
+        remarks(claim.is_emulated, claim.reservations.iter().cloned()),
     ]
 }
 
@@ -107,15 +113,14 @@ fn of_cell(cell: &CellFigures) -> impl Iterator<Item = [String; 14]> + '_ {
             String::new(),
             String::new(),
             if figure.hidden.is_some() { "hidden" } else { "" }.to_owned(),
-            figure.hidden.clone().unwrap_or_default(),
+            remarks(cell.is_emulated, figure.hidden.iter().cloned()),
         ]
     })
 }
 
 fn of_run(record: &RunRecord, is_used: bool) -> impl Iterator<Item = [String; 14]> + '_ {
-    let reasons: Vec<String> =
-        record.verdict.reasons.iter().map(|reason| format!("{}: {}", reason.check, reason.message)).collect();
-    let reasons = reasons.join("; ");
+    let reasons = record.verdict.reasons.iter().map(|reason| format!("{}: {}", reason.check, reason.message));
+    let reasons = remarks(record.is_emulated(), reasons);
     record.metrics.iter().map(move |(metric, measured)| {
         [
             if is_used { "run" } else { "unused-run" }.to_owned(),
@@ -134,6 +139,45 @@ fn of_run(record: &RunRecord, is_used: bool) -> impl Iterator<Item = [String; 14
             reasons.clone(),
         ]
     })
+}
+
+/// What is to be known of a row, first that it says nothing of real processors.
+fn remarks(is_emulated: bool, others: impl Iterator<Item = String>) -> String {
+    let label = is_emulated.then(|| "emulated".to_owned());
+    label.into_iter().chain(others).collect::<Vec<_>>().join("; ")
+}
+
+/// What a search came to, and then each of its runs.
+fn of_search(report: &Report, search: &Search) -> Vec<[String; 14]> {
+    let is_emulated = super::capacity::is_emulated(report, search);
+    let row = |kind: &str, number: String, [value, low, high]: [Option<f64>; 3], verdict: &str, remark| {
+        let text = |rate: Option<f64>| rate.map_or_else(String::new, |rate| rate.to_string());
+        let mut row: [String; 14] = Default::default();
+        row[0] = kind.to_owned();
+        row[1] = search.cell.clone();
+        row[2] = number;
+        row[5] = "rate".to_owned();
+        [row[6], row[7], row[8]] = [text(value), text(low), text(high)];
+        row[12] = verdict.to_owned();
+        row[13] = remarks(is_emulated, Option::into_iter(remark));
+        row
+    };
+    let (rates, verdict) = match &search.answer {
+        None => ([None; 3], "not finished"),
+        Some(Answer::Between { low, high, estimate }) => {
+            ([Some(*estimate), Some(*low), Some(*high)], "between")
+        }
+        Some(Answer::AtLeast { rate }) => ([None, Some(*rate), None], "at least"),
+        Some(Answer::Below { rate }) => ([None, None, Some(*rate)], "below"),
+        Some(Answer::Inconclusive { low, high, .. }) => ([None, *low, *high], "inconclusive"),
+    };
+    let mut answer =
+        row("capacity", String::new(), rates, verdict, search.answer.as_ref().map(Answer::to_string));
+    answer[9] = search.trials.len().to_string();
+    let trials = search.trials.iter().enumerate().map(|(index, trial)| {
+        row("trial", (index + 1).to_string(), [Some(trial.rate), None, None], trial.outcome.label(), None)
+    });
+    std::iter::once(answer).chain(trials).collect()
 }
 
 pub(super) fn status(status: Status) -> &'static str {

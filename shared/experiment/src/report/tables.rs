@@ -5,7 +5,7 @@ mod facts;
 mod figures;
 mod runs;
 
-pub(crate) use conclusions::comparison;
+pub(crate) use conclusions::compared;
 pub(super) use conclusions::{claims, control, reservations, sensitivity};
 pub(super) use facts::{environments, plan, services, settings};
 pub(crate) use figures::important;
@@ -22,7 +22,7 @@ fn cell_column(report: &super::Report) -> super::table::Column {
 /// What there is no number of.
 pub(crate) const NONE: &str = "–";
 
-/// The level of a confidence interval and the interval: `1.84 (1.79 to 1.90)`.
+/// An estimate with the bounds of its interval: `1.84 (1.79 to 1.90)`.
 pub(crate) fn with_bounds(ratio: Option<&measurement::statistics::Interval>) -> String {
     ratio.map_or_else(
         || NONE.to_owned(),

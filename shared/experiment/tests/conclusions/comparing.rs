@@ -1,7 +1,7 @@
 use crate::directories::head;
-use crate::reporting::search_report;
+use crate::searching::search_report;
 use crate::synthetic::{NOTHING, PLACEMENTS, Truth, runs};
-use experiment::analysis::{Analysis, analyse};
+use experiment::analysis::{Analysis, ClaimVerdict, analyse};
 use experiment::bundle::{Bundle, BundleWriter};
 use experiment::capacity::Answer;
 use experiment::cell::Cell;
@@ -69,6 +69,27 @@ fn opposite_or_no_effect_contradicts() {
     assert_eq!(outcome(&original, &analysis(equal, 0.005, 5)).outcome, Outcome::Contradicted);
 }
 
+fn by_two_percent(cell: &Cell, _: &str) -> f64 {
+    arm64_by(1.02, cell)
+}
+
+#[test]
+fn small_difference_and_sameness_are_no_contradiction_where_their_intervals_overlap() {
+    let small = analysis(by_two_percent, 0.001, 1);
+    let mut certain = small.clone();
+    // As of a bundle whose interval reaches a little beyond the margin.
+    for claim in &mut certain.claims {
+        claim.verdict = ClaimVerdict::Worse;
+    }
+    for (one, other) in [(&small, &certain), (&certain, &small)] {
+        let held = outcome(one, other);
+        assert_eq!((held.outcome, held.intervals_overlap), (Outcome::Undecided, Some(true)));
+    }
+    let mut opposite = certain.clone();
+    opposite.claims.iter_mut().for_each(|claim| claim.verdict = ClaimVerdict::Better);
+    assert_eq!(outcome(&certain, &opposite).outcome, Outcome::Contradicted);
+}
+
 #[test]
 fn noisy_replica_is_undecided_and_noisy_original_has_nothing_to_hold() {
     let (clear, noisy) = (analysis(slower, 0.02, 1), analysis(equal, 0.2, 5));
@@ -87,7 +108,17 @@ fn emulated_replica_of_a_physical_original_is_not_compared() {
     let comparison = compare(&original, &emulated);
     assert!(comparison.claims.iter().all(|claim| claim.outcome == Outcome::NotComparable));
     assert!(comparison.cells.iter().all(|change| change.ratio.is_none()));
-    assert!(comparison.warnings.iter().any(|warning| warning.contains("emulated")));
+    assert!(comparison.warnings.iter().any(|warning| warning.contains("runs of the second were emulated")));
+    assert!(comparison.claims[0].sentence.contains("worse; second: "), "{}", comparison.claims[0].sentence);
+    assert!(
+        comparison.claims[0].sentence.ends_with("worse (emulated)."),
+        "{}",
+        comparison.claims[0].sentence
+    );
+    let both = compare(&emulated, &emulated);
+    assert_eq!(both.warnings.iter().filter(|warning| warning.contains("were emulated")).count(), 2);
+    let text = both.markdown();
+    assert!(text.matches("worse (emulated)").count() > 2 && text.contains(" ms (emulated) |"), "{text}");
     assert_eq!(outcome(&emulated.analysis, &emulated.analysis).outcome, Outcome::Held);
 }
 
@@ -140,6 +171,21 @@ fn answers_of_searches_are_held_against_each_other() {
     assert!(compare(&first, &report(901.0, 950.0)).is_contradicted());
     let campaign = compare(&first, &self::report(PLACEMENTS, slower, 1, "one"));
     assert!(campaign.answers.is_empty());
+}
+
+#[test]
+fn bundle_without_checksums_is_a_warning() {
+    let sealed = report(PLACEMENTS, slower, 1, "one");
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("bundle");
+    BundleWriter::create(&directory, &head(&sealed.plan), PLACEMENTS, &sealed.plan).unwrap();
+    let open = Report::of(&Bundle::open(&directory).unwrap()).unwrap();
+    let warning = |comparison: experiment::compare::Comparison| {
+        comparison.warnings.into_iter().find(|warning| warning.contains("no checksums"))
+    };
+    assert!(warning(compare(&sealed, &open)).unwrap().starts_with("the second has no checksums"));
+    assert!(warning(compare(&open, &sealed)).unwrap().starts_with("the first has no checksums"));
+    assert_eq!(warning(compare(&sealed, &sealed)), None);
 }
 
 #[test]

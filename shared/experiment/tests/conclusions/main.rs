@@ -4,8 +4,10 @@
 
 mod analysing;
 mod comparing;
+mod curves;
 mod directories;
 mod judging;
 mod reporting;
 mod safety;
+mod searching;
 mod synthetic;

@@ -1,14 +1,13 @@
 use crate::directories::{head, write};
 use crate::synthetic::{NOTHING, PLACEMENTS, Truth, doubt, runs};
-use experiment::bundle::{Bundle, BundleWriter, CAPACITY_FILE, Event, SAMPLES_FILE, SUMS_FILE};
-use experiment::capacity::{Answer, Outcome as Trialled, Results, Search, Trial};
+use experiment::bundle::{Bundle, BundleWriter, Event, SAMPLES_FILE, SUMS_FILE};
 use experiment::cell::Cell;
 use experiment::record::{RunRecord, Status};
-use experiment::report::{Curve, Report, RunMaterial};
+use experiment::report::{Report, RunMaterial};
 use std::path::Path;
 use std::sync::LazyLock;
 
-const TWO: &str = r#"
+pub(crate) const TWO: &str = r#"
 name = "two"
 question = "Is <b>this</b> | slower & dearer?"
 blocks = 6
@@ -31,7 +30,7 @@ fn slower_arm64(cell: &Cell, metric: &str) -> f64 {
 const SLOWER: Truth = Truth { effect: slower_arm64, ..NOTHING };
 
 /// The report of a bundle that was written and read.
-fn report(source: &str, change: impl FnOnce(&mut Vec<RunRecord>)) -> Report {
+pub(crate) fn report(source: &str, change: impl FnOnce(&mut Vec<RunRecord>)) -> Report {
     let (plan, _, mut records) = runs(source, &SLOWER, 1);
     change(&mut records);
     let parent = tempfile::tempdir().unwrap();
@@ -142,14 +141,26 @@ fn drawing_is_there_for_each_combination_and_kind() {
 }
 
 #[test]
-fn only_the_steady_part_is_in_a_curve() {
-    let report = report(TWO, |_| {});
-    let run = &report.runs[0];
-    let (p50_us, curve) =
-        (run.record.metrics["response-time-p50"].value, &run.series.curves["response-time"]);
-    assert_eq!(curve.count, 6000);
-    let middle = Curve::inverses().position(|inverse| inverse >= 1.99).unwrap();
-    assert!((curve.quantiles_us[middle] / p50_us - 1.0).abs() < 0.1, "{curve:?}");
+fn costs_are_shown_by_service_and_of_redis_where_they_were_measured() {
+    let with = |names: &'static [&str]| {
+        let report = report(TWO, |records| {
+            for run in records {
+                let cost = run.metrics["disk-per-event"];
+                run.metrics.extend(names.iter().map(|name| ((*name).to_owned(), cost)));
+            }
+        });
+        (report.html(), report.markdown())
+    };
+    let names =
+        &["network-per-event-ingest-api", "disk-per-event-redis", "cpu-per-event-redis", "memory-peak-redis"];
+    let (page, text) = with(names);
+    assert!(
+        page.contains("Bytes over the network for an event")
+            && page.contains("Bytes to storage for an event")
+    );
+    assert!(names.iter().all(|name| text.contains(&format!("| {name} |"))), "{text}");
+    let (page, text) = with(&[]);
+    assert!(!page.contains("Bytes over the network for an event") && !text.contains("-redis |"));
 }
 
 #[test]
@@ -168,7 +179,7 @@ fn bundle_without_checksums_is_said_to_be_unfinished() {
 }
 
 /// The report of a bundle of which something is changed before it is sealed.
-fn changed_bundle(source: &str, change: impl FnOnce(&Path, &mut BundleWriter)) -> Report {
+pub(crate) fn changed_bundle(source: &str, change: impl FnOnce(&Path, &mut BundleWriter)) -> Report {
     let (plan, _, records) = runs(source, &SLOWER, 1);
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("bundle");
@@ -208,96 +219,30 @@ fn bounds_of_the_plan_are_held_against_each_run() {
 }
 
 #[test]
-fn search_for_a_capacity_is_reported_with_its_answers() {
-    let between = Answer::Between { low: 800.0, high: 900.0, estimate: 850.0 };
-    let report = search_report(between);
-    let answer = &report.analysis.answer;
-    assert!(
-        answer.contains("Placement amd64: the highest rate that is sustained is 850 events a second"),
-        "{answer}"
-    );
-    assert!(answer.contains("Placement arm64: the search was not finished (three runs)."), "{answer}");
-    assert!(report.analysis.claims.is_empty());
-    assert_eq!(report.analysis.cells.len(), 12);
-    let text = report.markdown();
-    assert!(text.contains("| placement amd64 | 700 | 0 | 0 | 1 |"), "{text}");
-    assert!(!text.contains("A/A") || text.contains("An A/A control runs"), "{text}");
-    assert!(
-        report.html().contains("Rates that were tried: placement arm64")
-            && !report.html().contains("Backlog")
-    );
-    let mut comparison = experiment::compare::compare(&report, &report);
-    assert!(!comparison.is_contradicted());
-    comparison.answers[0].outcome = experiment::compare::Outcome::Contradicted;
-    assert!(comparison.is_contradicted());
-}
-
-/// The report of a search of two cells, of which one has this answer and the other none.
-pub(crate) fn search_report(answer: Answer) -> Report {
-    let trial = |rate, outcome| Trial { rate, outcome };
-    let trials = vec![
-        trial(500.0, Trialled::Sustained),
-        trial(1000.0, Trialled::Broken),
-        trial(700.0, Trialled::Invalid),
-    ];
-    let search = |cell: &str, answer| Search {
-        cell: cell.to_owned(),
-        levels: [("placement".to_owned(), cell.to_owned())].into(),
-        trials: trials.clone(),
-        answer,
-    };
-    let results = Results { searches: vec![search("amd64", Some(answer)), search("arm64", None)] };
-    changed_bundle(TWO, |directory, _| {
-        for entry in std::fs::read_dir(directory.join("runs")).unwrap() {
-            let path = entry.unwrap().path().join("run.json");
-            let mut record: RunRecord = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            record.cell = format!("{}@{}", record.cell.trim_end_matches("#2"), 100 * record.block);
-            std::fs::write(&path, serde_json::to_vec(&record).unwrap()).unwrap();
-        }
-        std::fs::write(directory.join(CAPACITY_FILE), serde_json::to_vec(&results).unwrap()).unwrap();
-    })
-}
-
-#[test]
-fn percentiles_end_where_samples_do() {
-    let last = |effective| Curve::inverses().take(Curve::known(effective)).last();
-    assert_eq!(last(5.0), None);
-    assert!(last(367.0).unwrap() < 99.0);
-    assert!(last(368.0).unwrap() > 99.0 && last(368.0).unwrap() < 101.0);
-    assert!(last(3688.0).unwrap() > 999.0);
-}
-
-#[test]
-fn times_below_zero_are_part_of_a_curve() {
-    let histogram = |times_us: std::ops::RangeInclusive<u64>| {
-        let mut histogram = measurement::Histogram::new();
-        times_us.for_each(|us| histogram.record(std::time::Duration::from_micros(us)));
-        histogram
-    };
-    // −59 to −1 and 1 to 41 µs: the median is −10.
-    let curve = Curve::of(&histogram(1..=41), &histogram(1..=59));
-    let at = |inverse: f64| {
-        let place = Curve::inverses().position(|known| known >= inverse).unwrap();
-        curve.quantiles_us[place]
-    };
-    assert_eq!(curve.count, 100);
-    for (inverse, us) in [(1.0, -59.0), (1.99, -10.0), (99.9, 40.0)] {
-        assert!((at(inverse) - us).abs() < 0.1, "{inverse}: {curve:?}");
-    }
-}
-
-#[test]
-fn log_of_times_below_zero_is_read_with_its_distribution() {
-    let report = changed_bundle(TWO, |directory, _| {
-        for entry in std::fs::read_dir(directory.join("runs")).unwrap() {
-            let log = |name: &str| entry.as_ref().unwrap().path().join(format!("{name}.hlog"));
-            std::fs::copy(log("response-time"), log("response-time-negative")).unwrap();
-        }
+fn emulated_is_written_wherever_something_emulated_is_named() {
+    let emulated = report(TWO, |records| {
+        with_doubts(records);
+        let services = records.iter_mut().flat_map(|run| &mut run.services);
+        services.for_each(|service| service.is_emulated = true);
     });
-    let curves = &report.runs[0].series.curves;
-    assert_eq!(curves.keys().collect::<Vec<_>>(), ["accepted-to-queryable", "response-time"]);
-    let curve = &curves["response-time"];
-    assert!(curve.count == 12_000 && curve.quantiles_us[0] < 0.0, "{curve:?}");
+    let text = emulated.markdown();
+    for place in [
+        "| arm64 ÷ amd64 (emulated) | accepted-to-queryable-p99 |",
+        "2 (emulated) ÷ its original",
+        "2 (emulated) (control) |",
+    ] {
+        assert!(text.contains(place), "{place}: {text}");
+    }
+    // Cells stand in rows of tables: none without its label, in a first or a second column. Nodes have none.
+    let is_cell = |text: &str| ["amd64", "arm64", "amd64#2", "amd64\\#2"].contains(&text.trim());
+    let rows = text.lines().filter(|line| {
+        line.starts_with("| ") && !line.starts_with("| placement |") && !line.contains("-node |")
+    });
+    let bare: Vec<&str> = rows.filter(|row| row.split('|').skip(1).take(2).any(is_cell)).collect();
+    assert!(bare.is_empty(), "{bare:#?}");
+    let csv = emulated.csv().unwrap();
+    let mut rows = csv::Reader::from_reader(csv.as_bytes());
+    assert!(rows.records().all(|row| row.unwrap()[13].starts_with("emulated")));
 }
 
 #[test]
@@ -312,23 +257,6 @@ fn percentile_of_too_few_samples_is_nowhere() {
     assert!(page.contains("accepted-to-queryable-p99 of each run, rate 5000"));
     // 40 attempts, a cell of the table for each of four cells.
     assert_eq!(page.matches("hidden: too few samples").count(), 40 + 4);
-}
-
-#[test]
-fn curve_goes_as_far_as_half_of_the_runs_can_tell() {
-    let described = |few: u32| {
-        let report = report(TWO, |records| {
-            for run in records.iter_mut().filter(|run| run.cell == "arm64" && run.block <= few) {
-                run.metrics.get_mut("response-time-p99").unwrap().samples = 40.0;
-            }
-        });
-        let text = report.markdown();
-        let line = text.lines().find(|line| line.starts_with("- Response time:")).unwrap();
-        let of_arm64 = line.split_once("arm64:").unwrap().1;
-        (of_arm64.contains("p90"), of_arm64.contains("p99 "))
-    };
-    assert_eq!(described(3), (true, true));
-    assert_eq!(described(4), (true, false));
 }
 
 #[test]

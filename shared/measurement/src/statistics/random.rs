@@ -6,30 +6,36 @@ use rand::{Rng as _, SeedableRng as _};
 /// A stream of random numbers. The algorithm has a name and is fixed, unlike that of `StdRng`; what is made of its 64-bit
 /// numbers is made here, so that no version of a crate changes it.
 #[derive(Debug)]
-pub(crate) struct Random(Xoshiro256PlusPlus);
+pub struct Random(Xoshiro256PlusPlus);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// That of a seed.
+    pub fn new(seed: u64) -> Self {
         Self(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
     /// Evenly one of 0 to `count` − 1: the upper half of a product, of which no number is more likely than another by more
     /// than `count` / 2⁶⁴.
-    pub(crate) fn index(&mut self, count: usize) -> usize {
+    pub fn index(&mut self, count: usize) -> usize {
         ((u128::from(self.0.next_u64()) * count as u128) >> 64) as usize
+    }
+
+    /// Evenly one of 0 to 2⁵² − 1, which every reader of JSON and TOML takes as it is.
+    pub fn seed(&mut self) -> u64 {
+        self.0.next_u64() >> 12
+    }
+
+    /// Changes the order of items, each order as likely as any other (R. Durstenfeld, "Algorithm 235: random permutation",
+    /// Communications of the ACM 7 (1964)).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.index(last + 1));
+        }
     }
 
     pub(crate) fn coin(&mut self) -> bool {
         self.0.next_u64() >> 63 == 1
     }
-}
-
-/// Pairs of runs of one arm, for an A/A check where none was planned: neighbours in time are a pair, and the seed says which
-/// of both is called the baseline. Of an odd number of runs the last has no partner and is left out.
-pub fn relabelled(runs: &[f64], seed: u64) -> (Vec<f64>, Vec<f64>) {
-    let mut random = Random::new(seed);
-    let pairs = runs.as_chunks::<2>().0.iter();
-    pairs.map(|&[first, second]| if random.coin() { (second, first) } else { (first, second) }).unzip()
 }
 
 #[cfg(test)]

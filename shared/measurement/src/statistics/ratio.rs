@@ -32,7 +32,7 @@ pub fn log_ratios(baseline: &[f64], candidate: &[f64]) -> Result<Vec<f64>, Stati
 }
 
 /// The ratio candidate / baseline of paired runs: the Hodges–Lehmann estimate of the log ratios and its interval, see
-/// [`hodges_lehmann`], as a ratio. [`Interval::percent_change`] gives it in percent.
+/// [`hodges_lehmann`], as a ratio.
 ///
 /// # Errors
 /// Those of [`log_ratios`]; fewer pairs than the level needs, which is 6 at 95 %.
@@ -97,8 +97,7 @@ pub struct AaCheck {
 
 /// Judges pairs of two equal arms: biased where the interval of their ratio excludes 1. The level is 99 %, or the highest that
 /// so few pairs have: with 6 pairs 96.9 %, with 7 98.4 %. That is the share of sound controls that pass; a campaign with k
-/// controls has up to k % false alarms. Pairs come from A/A cells of the campaign, or from [`relabelled`](super::relabelled)
-/// runs of one arm.
+/// controls has up to k % false alarms.
 ///
 /// # Errors
 /// Fewer than 6 pairs; those of [`log_ratios`].

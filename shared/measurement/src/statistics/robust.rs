@@ -9,14 +9,14 @@ const QN_NORMAL: f64 = 2.2219;
 /// A noise that is known to 2 %, and 16 MB of distances.
 const QN_VALUES_MAX: usize = 2000;
 /// Makes the median absolute deviation the standard deviation of normal values.
-const MAD_NORMAL: f64 = 1.4826;
+pub const MAD_NORMAL: f64 = 1.4826;
 /// Values on both sides that a value is compared with: outliers in a row are found as long as they are fewer.
 const NEIGHBOURS: usize = 3;
 /// Deviations beyond which a value is an outlier.
 const OUTLIER_DEVIATIONS: f64 = 4.0;
 
 /// The middle value, or the middle of the two middle ones. Of at least one value.
-pub(crate) fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     median_of_sorted(&sorted(values))
 }
 
@@ -25,8 +25,8 @@ pub(crate) fn median_of_sorted(sorted: &[f64]) -> f64 {
     if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) }
 }
 
-/// The median absolute deviation from the median, as a standard deviation.
-fn deviation(values: &[f64]) -> f64 {
+/// The median absolute deviation from the median, as a standard deviation: times [`MAD_NORMAL`]. Of at least one value.
+pub fn deviation(values: &[f64]) -> f64 {
     let middle = median(values);
     MAD_NORMAL * median(&values.iter().map(|value| (value - middle).abs()).collect::<Vec<_>>())
 }

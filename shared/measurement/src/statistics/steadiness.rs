@@ -5,10 +5,7 @@ use libm::ceil;
 use serde::{Deserialize, Serialize};
 
 use super::robust::{Noise, median, outliers};
-use super::{CONFIDENCE, Residuals, StatisticsError, change_points, checked, mean, theil_sen};
-
-/// Points through which the line of a drift is drawn, as time grows with their square.
-const DRIFT_POINTS_MAX: usize = 500;
+use super::{CONFIDENCE, StatisticsError, change_points, checked, mean, trend};
 
 /// Of fewer intervals neither the noise nor the drift can be told.
 const INTERVALS_MIN: usize = 10;
@@ -190,11 +187,8 @@ impl LastLevel {
 
 /// By which fraction of its median a series rises or falls in `length` intervals; 0 where the interval of its slope has 0 in it.
 fn drift(values: &[f64], length: usize) -> Result<f64, StatisticsError> {
-    // A long run is averaged: its drift is no matter of single seconds.
-    let size = values.len().div_ceil(DRIFT_POINTS_MAX);
-    let points: Vec<f64> = values.chunks_exact(size).map(mean).collect();
-    let times: Vec<f64> = (0..points.len()).map(|index| (index * size) as f64).collect();
-    let slope = theil_sen(&times, &points, Residuals::Autocorrelated, CONFIDENCE)?.slope;
+    let times: Vec<f64> = (0..values.len()).map(|index| index as f64).collect();
+    let slope = trend(&times, values, CONFIDENCE)?.slope;
     let level = median(values).abs();
     if slope.contains(0.0) || level == 0.0 {
         return Ok(0.0);

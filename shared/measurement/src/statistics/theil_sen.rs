@@ -13,6 +13,9 @@ use super::{
 /// From here on the normal approximation of Kendall's statistic holds (Sen 1968, section 6).
 const POINTS_MIN: usize = 10;
 
+/// Points of a trend: all pairs of them are looked at.
+const TREND_POINTS_MAX: usize = 500;
+
 /// As far as a correlation is believed: nearer to 1, the points would be worth nothing.
 const CORRELATION_MAX: f64 = 0.98;
 
@@ -80,6 +83,22 @@ pub fn theil_sen(
     let high = round((pairs + reach) / 2.0).min(pairs - 1.0) as usize;
     let slope = Interval { estimate, low: slopes[low], high: slopes[high], confidence };
     Ok(Slope { slope, intercept: median(&distances) })
+}
+
+/// The slope of a series in the order of time and evenly spaced, however long it is: neighbours of a long one are averaged,
+/// as no trend is a matter of single points. What is left over at the end is left out. As [`theil_sen`] of autocorrelated
+/// residuals.
+///
+/// # Errors
+/// Those of [`theil_sen`], but for too many points.
+pub fn trend(x: &[f64], y: &[f64], confidence: f64) -> Result<Slope, StatisticsError> {
+    if x.len() != y.len() {
+        let what = "the trend of a series";
+        return Err(StatisticsError::Unpaired { what, left: x.len(), right: y.len() });
+    }
+    let size = x.len().div_ceil(TREND_POINTS_MAX).max(1);
+    let averaged = |values: &[f64]| values.chunks_exact(size).map(mean).collect::<Vec<_>>();
+    theil_sen(&averaged(x), &averaged(y), Residuals::Autocorrelated, confidence)
 }
 
 /// How many points are worth one independent point: by the autocovariances that were seen, or, where that is more, by the

@@ -39,6 +39,10 @@ pub(super) async fn run(args: &ReplicateArgs) -> anyhow::Result<ExitCode> {
     }
     drop(writer);
     let replica = Bundle::open(&directory)?;
+    for bundle in [&original, &replica].into_iter().filter(|bundle| !bundle.is_sealed) {
+        let path = bundle.directory().display();
+        say(&format!("{path} has no checksums: it is unfinished, and nothing shows that it was not changed"));
+    }
     match answers {
         None => {
             for claim in compare::held(&analysis(&original), &analysis(&replica)) {

@@ -5,7 +5,7 @@ use experiment::metric::REDIS;
 use experiment::plan::Service;
 use experiment::record::Measured;
 use experiment::sample::{Sample, ServiceSample};
-use measurement::statistics::{CONFIDENCE, Residuals, theil_sen};
+use measurement::statistics::{CONFIDENCE, trend};
 use std::collections::BTreeMap;
 
 /// Between two samples nearer than this, figures of whole clock ticks mean nothing.
@@ -84,8 +84,7 @@ impl<const FIGURES: usize> Growth<FIGURES> {
 fn slope(samples: &[&Sample]) -> Option<f64> {
     let points = samples.iter().filter_map(|sample| Some((sample.at_s, sample.backlog? as f64)));
     let (at_s, backlog): (Vec<f64>, Vec<f64>) = points.unzip();
-    let slope = theil_sen(&at_s, &backlog, Residuals::Autocorrelated, CONFIDENCE).ok()?;
-    Some(slope.slope.estimate)
+    trend(&at_s, &backlog, CONFIDENCE).ok().map(|slope| slope.slope.estimate)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::factors::{unknown_factor, unknown_level};
 use super::{fault, unknown_metric};
-use crate::cell::cells;
+use crate::cell::{cells, compared};
 use crate::metric;
 use crate::plan::file::ComparisonTable;
 use crate::plan::{Comparison, Factor, Plan};
@@ -39,21 +39,17 @@ fn comparison(table: &ComparisonTable, factors: &[Factor]) -> Result<Comparison,
     if let Some(unknown) = table.metrics.iter().find(|name| metric::find(name).is_none()) {
         return fault(unknown, unknown_metric(unknown));
     }
+    let is_named_before =
+        |index: &usize| table.metrics[..*index].iter().any(|name| **name == *table.metrics[*index]);
+    if let Some(index) = (0..table.metrics.len()).find(is_named_before) {
+        let twice = &table.metrics[index];
+        return fault(twice, format!("{:?} is named twice: each metric is compared once", **twice));
+    }
     let metrics = table.metrics.iter().map(|name| name.to_string()).collect();
     Ok(Comparison { factor: factor.name.clone(), baseline, metrics })
 }
 
-/// Whether a pair of cells differs in nothing but the comparison's factor, one of them at its baseline.
+/// Whether there is a pair of cells to compare.
 pub(super) fn is_possible(comparison: &Comparison, plan: &Plan) -> bool {
-    let all = cells(plan);
-    let others = |cell: &crate::cell::Cell| {
-        let mut levels = cell.levels.clone();
-        let level = levels.remove(&comparison.factor);
-        (levels, level)
-    };
-    let is_baseline = |level: &Option<String>| level.as_ref() == Some(&comparison.baseline);
-    all.iter().map(others).any(|(levels, level)| {
-        is_baseline(&level)
-            && all.iter().map(others).any(|(other, level)| other == levels && !is_baseline(&level))
-    })
+    !compared(&cells(plan), comparison).is_empty()
 }

@@ -43,6 +43,11 @@ fn collect(name: &str, value: &Value, span: &Range<usize>, all: &mut Settings) -
     }
     let key: Key = name.parse().map_err(|error| Fault::new(span.clone(), format!("{error}")))?;
     check(&key, value).map_err(|reason| Fault::new(span.clone(), format!("{key}: {reason}")))?;
+    if all.contains_key(&key) {
+        let message =
+            format!("{key} is set twice, by its long and its short name or in two tables: leave one out");
+        return Err(Fault::new(span.clone(), message));
+    }
     all.insert(key, value.clone());
     Ok(())
 }

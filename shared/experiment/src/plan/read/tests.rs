@@ -101,6 +101,55 @@ fn plan_longer_than_its_budget_is_refused() {
 }
 
 #[test]
+fn search_is_held_against_its_budget_by_its_own_runs() {
+    let search = |time: &str| {
+        let plan = "[timing]\nwarm-up = \"10s\"\n[slos]\nrefused-share = 0.1\n[capacity]\nfrom = 100\nto = 200\nprecision = 0.5\nconfirm = 1\n";
+        format!("blocks = 100\n{MINIMAL}{plan}[budget]\ntime = \"{time}\"\n")
+    };
+    // Two cells, of which each takes eight runs of 76 s.
+    assert_eq!(read(&search("21m")).budget.time_s, 1260.0);
+    assert!(refusal(&search("20m"), 17).contains("longer than its budget"));
+}
+
+#[test]
+fn more_combinations_than_anybody_runs_are_refused_before_they_are_built() {
+    let factor = |variable: usize| {
+        format!(
+            "[[factors]]\nname = \"f{variable}\"\nkey = \"{}\"\nlevels = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n",
+            KEYS[variable]
+        )
+    };
+    const KEYS: [&str; 8] = [
+        "rate",
+        "batch",
+        "payload",
+        "workers",
+        "partitions",
+        "process-worker.WORK_AMOUNT",
+        "query-api.READERS",
+        "load.events.sources.count",
+    ];
+    let factors: String = (0..8).map(factor).collect();
+    let error = refusal(&format!("name = \"a\"\nquestion = \"Is it?\"\n{factors}"), 3);
+    assert!(error.contains("100000000 combinations of levels"), "{error}");
+}
+
+#[test]
+fn what_is_given_twice_is_refused() {
+    let settings = |lines: &str| {
+        format!("{}[settings]\n{lines}", MINIMAL.replace("rate", "workers").replace("[500, 1000]", "[1, 2]"))
+    };
+    for lines in ["rate = 1\nload.rate = 2\n", "payload = 1\nload.events.payload = 2\n"] {
+        assert!(refusal(&settings(lines), 7).contains("is set twice"), "{lines}");
+    }
+    let level = MINIMAL.replace("[500, 1000]", "[{ name = \"a\", set = { batch = 1, load.batch = 2 } }, 2]");
+    assert!(refusal(&level, 5).contains("load.batch is set twice"));
+    let comparison =
+        "[[comparisons]]\nfactor = \"rate\"\nmetrics = [\"throughput\", \"work-mean\", \"throughput\"]\n";
+    assert!(refusal(&format!("{MINIMAL}{comparison}"), 8).contains("\"throughput\" is named twice"));
+}
+
+#[test]
 fn what_is_excluded_has_no_cell_and_must_leave_something_to_compare() {
     let factor = "[[factors]]\nname = \"batch\"\nlevels = [1, 10]\n";
     let plan = read(&format!("exclude = [{{ rate = \"1000\", batch = \"10\" }}]\n{MINIMAL}{factor}"));
@@ -116,4 +165,8 @@ fn bounds_are_times_or_numbers() {
     let plan = read(&format!("{MINIMAL}[slos]\nresponse-time-p99 = \"100ms\"\nrefused-share = 0.001\n"));
     let of = |name: &str| plan.slos.iter().find(|slo| slo.metric == name).unwrap().max;
     assert_eq!((of("response-time-p99"), of("refused-share")), (100_000.0, 0.001));
+    for bound in ["inf", "nan", "-inf", "-0.5"] {
+        let error = refusal(&format!("{MINIMAL}[slos]\nrefused-share = {bound}\n"), 7);
+        assert!(error.contains("a bound is a finite number, 0 or more"), "{bound}: {error}");
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::super::Report;
 use super::super::plot::{Bar, Plot, Shape, bars};
-use super::{cell_name, is_emulated};
-use crate::metric::{STAGES, Unit};
+use super::cell_name;
+use crate::metric::{REDIS, STAGES, Unit};
 use crate::plan::Service;
 use crate::words;
 
@@ -25,17 +25,40 @@ pub(in crate::report) fn stages(report: &Report) -> Option<Plot> {
     )
 }
 
-/// Processor time by service; none where no run has it.
-pub(in crate::report) fn cost(report: &Report) -> Option<Plot> {
-    let parts: Vec<(String, &str)> =
-        Service::ALL.map(|service| (format!("cpu-per-event-{}", service.name()), service.name())).into();
-    stacked(
-        report,
-        &parts,
-        Unit::MicrosecondsPerEvent,
-        "Processor time for an event",
-        "Processor time of each service for an event that was stored, by cell",
-    )
+/// Costs by service, of those that runs have. What Redis does by itself is a part of what is written only, as in the totals:
+/// what it sends a service receives, and its processor time stands in the table.
+pub(in crate::report) fn costs(report: &Report) -> Vec<Plot> {
+    let services = Service::ALL.map(Service::name);
+    let with_redis = [services.as_slice(), &[REDIS]].concat();
+    let cost = |metric: &str, names: &[&'static str], unit, title, description| {
+        let parts: Vec<(String, &str)> =
+            names.iter().map(|name| (format!("{metric}-{name}"), *name)).collect();
+        stacked(report, &parts, unit, title, description)
+    };
+    let drawn = [
+        cost(
+            "cpu-per-event",
+            &services,
+            Unit::MicrosecondsPerEvent,
+            "Processor time for an event",
+            "Processor time of each service for an event that was stored, by cell",
+        ),
+        cost(
+            "network-per-event",
+            &services,
+            Unit::BytesPerEvent,
+            "Bytes over the network for an event",
+            "Bytes that each service sent and received for an event that was stored, by cell",
+        ),
+        cost(
+            "disk-per-event",
+            &with_redis,
+            Unit::BytesPerEvent,
+            "Bytes to storage for an event",
+            "Bytes that each service and Redis wrote to storage for an event that was stored, by cell",
+        ),
+    ];
+    drawn.into_iter().flatten().collect()
 }
 
 /// The mean over the runs of a cell of a metric: unlike medians, means of parts add up to that of the whole.
@@ -64,11 +87,10 @@ fn stacked(
             let sizes: Vec<Option<f64>> =
                 parts.iter().map(|(metric, _)| mean_of(report, &cell.id, metric)).collect();
             sizes.iter().flatten().next()?;
-            let emulated = if is_emulated(report, &cell.id) { " (emulated)" } else { "" };
             let total: f64 = sizes.iter().flatten().sum();
             let errors = parts.iter().map(|(metric, _)| clock_error(report, &cell.id, metric));
             Some(Bar {
-                name: format!("{}{emulated}", cell_name(report, &cell.id)),
+                name: cell_name(report, &cell.id),
                 parts: sizes
                     .iter()
                     .enumerate()

@@ -76,24 +76,24 @@ fn title(distribution: &str) -> String {
     words::capital(&distribution.replace('-', " "))
 }
 
-/// The median over runs at each percentile, with its interval, as far as half of the runs and more can tell it.
+/// The median over all runs at each percentile, with its interval, as far as the middle one of them can tell it. None is left
+/// out where it cannot: those with many slow requests are those with few effective samples.
 fn of_cell(report: &Report, member: &Member<'_>, distribution: &str) -> Option<Series> {
-    let runs: Vec<&[f64]> = report.used(&member.cell.id).filter_map(|run| known(run, distribution)).collect();
+    let runs: Vec<(&Curve, f64)> = report
+        .used(&member.cell.id)
+        .filter_map(|run| Some((run.series.curves.get(distribution)?, effective(run, distribution)?)))
+        .collect();
+    let samples: Vec<f64> = runs.iter().map(|(_, samples)| *samples).collect();
+    let known = Curve::known(median(&samples)?);
     let (mut points, mut band) = (Vec::new(), Vec::new());
-    for (index, inverse) in Curve::inverses().enumerate().filter(|(_, inverse)| *inverse >= FIRST) {
-        let values: Vec<f64> = runs.iter().filter_map(|run| run.get(index).copied()).collect();
-        if values.is_empty() || values.len() * 2 < runs.len() {
-            break;
-        }
-        let middle = median(&values)?;
-        points.push((inverse, middle));
+    for (index, inverse) in Curve::inverses().enumerate().take(known).filter(|(_, inverse)| *inverse >= FIRST)
+    {
+        let values: Vec<f64> =
+            runs.iter().filter_map(|(curve, _)| curve.quantiles_us.get(index).copied()).collect();
+        points.push((inverse, median(&values)?));
         if let Ok(interval) = quantile_interval(&values, values.len() as f64, 0.5, CONFIDENCE) {
             band.push((interval.low, interval.high));
         }
-    }
-    // Half a band would look like one.
-    if band.len() < points.len() {
-        band.clear();
     }
     (!points.is_empty()).then(|| Series {
         colour: member.colour,
@@ -106,10 +106,9 @@ fn of_cell(report: &Report, member: &Member<'_>, distribution: &str) -> Option<S
     })
 }
 
-/// The quantiles of a run that its samples can tell. What samples are worth that depend on each other is known of p99.
-fn known<'a>(run: &'a RunMaterial, distribution: &str) -> Option<&'a [f64]> {
-    let curve = run.series.curves.get(distribution)?;
+/// The independent samples of a run. What samples are worth that depend on each other is known of p99.
+fn effective(run: &RunMaterial, distribution: &str) -> Option<f64> {
+    let count = run.series.curves.get(distribution)?.count as f64;
     let measured = run.record.metrics.get(&format!("{distribution}-p99"));
-    let effective = measured.map_or(curve.count as f64, |measured| measured.samples.min(curve.count as f64));
-    curve.quantiles_us.get(..Curve::known(effective))
+    Some(measured.map_or(count, |measured| measured.samples.min(count)))
 }

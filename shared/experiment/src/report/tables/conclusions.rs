@@ -8,9 +8,14 @@ use crate::words;
 use measurement::statistics::Interval;
 
 /// What is compared: `arm64 ÷ amd64, rate 1000`.
-pub(crate) fn comparison(claim: &Claim) -> String {
+pub(crate) fn compared(claim: &Claim) -> String {
     let others = claim.others.iter().map(|(factor, level)| format!(", {factor} {level}"));
     format!("{} ÷ {}{}", claim.level, claim.baseline, others.collect::<String>())
+}
+
+/// The same with its label.
+fn comparison(claim: &Claim) -> String {
+    words::labelled(&compared(claim), claim.is_emulated)
 }
 
 pub(in crate::report) fn claims(report: &Report) -> Table {
@@ -113,7 +118,7 @@ pub(in crate::report) fn control(report: &Report) -> Option<Table> {
     let control = report.analysis.control.as_ref()?;
     let rows = control.ratios.iter().map(|(metric, ratio)| {
         let judgement = match ratio {
-            None => "too few pairs",
+            None => "too few pairs, or values without a ratio",
             Some(_) if control.biased.contains(metric) => "biased",
             Some(_) => "sound",
         };
@@ -123,7 +128,7 @@ pub(in crate::report) fn control(report: &Report) -> Option<Table> {
     Some(Table {
         caption: format!(
             "The A/A control: {} ÷ its original, which differ by nothing but noise",
-            control.cell
+            report.cell_name(&control.cell)
         ),
         columns: vec![
             Column::text("metric"),

@@ -45,7 +45,7 @@ pub(in crate::report) fn services(report: &Report) -> Option<Table> {
         for service in &run.record.services {
             let row = vec![
                 service.name.clone(),
-                format!("{}{}", service.architecture, if service.is_emulated { " (emulated)" } else { "" }),
+                words::labelled(&service.architecture, service.is_emulated),
                 service.node.clone(),
                 service.processors.clone().unwrap_or_else(|| "any".to_owned()),
                 service.version.clone(),

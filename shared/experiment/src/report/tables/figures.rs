@@ -5,7 +5,7 @@ use super::super::plots::{clock_error, mean_of};
 use super::super::table::{Column, Table};
 use super::{NONE, cell_column};
 use crate::analysis::CellFigures;
-use crate::metric::{self, MetricSpec, STAGES, Unit, WHOLE};
+use crate::metric::{self, MetricSpec, REDIS, STAGES, Unit, WHOLE};
 use crate::plan::Service;
 use crate::words;
 
@@ -19,9 +19,8 @@ const ALWAYS: [&str; 5] = [
 ];
 
 fn name(cell: &CellFigures) -> String {
-    let emulated = if cell.is_emulated { " (emulated)" } else { "" };
     let control = if cell.is_control { " (control)" } else { "" };
-    format!("{}{emulated}{control}", cell.cell)
+    words::labelled(&cell.cell, cell.is_emulated) + control
 }
 
 /// The metrics that are compared, and those that every reader asks for.
@@ -144,10 +143,12 @@ pub(in crate::report) fn stages(report: &Report) -> Option<Table> {
 
 /// None where no run has costs.
 pub(in crate::report) fn costs(report: &Report) -> Option<Table> {
-    let mut names: Vec<String> = ["cpu-per-event"].map(str::to_owned).into();
-    names.extend(Service::ALL.map(|service| format!("cpu-per-event-{}", service.name())));
-    names.extend(["network-per-event", "disk-per-event", "energy-per-event"].map(str::to_owned));
-    names.extend(Service::ALL.map(|service| format!("memory-peak-{}", service.name())));
+    let parts = || Service::ALL.map(Service::name).into_iter().chain([REDIS]);
+    let mut names = Vec::new();
+    for cost in ["cpu-per-event", "network-per-event", "disk-per-event", "energy-per-event", "memory-peak"] {
+        names.push(cost.to_owned());
+        names.extend(parts().map(|part| format!("{cost}-{part}")));
+    }
     let is_known = |name: &String| report.analysis.cells.iter().any(|cell| cell.metrics.contains_key(name));
     let metrics: Vec<MetricSpec> =
         names.iter().filter(|name| is_known(name)).filter_map(|name| metric::find(name)).collect();

@@ -3,19 +3,19 @@
 use super::super::Report;
 use super::super::table::{Column, Table, status};
 use super::{NONE, cell_column};
-use crate::analysis::InvalidRun;
+use crate::analysis::DoubtedRun;
 use crate::metric::{self, MetricSpec};
 use crate::record::Measured;
 use crate::words;
 
 /// Runs that are not used, or suspect; none where there are none.
-pub(in crate::report) fn doubted(report: &Report, runs: &[InvalidRun], caption: &str) -> Option<Table> {
+pub(in crate::report) fn doubted(report: &Report, runs: &[DoubtedRun], caption: &str) -> Option<Table> {
     let rows = runs.iter().map(|run| {
         let reasons =
             if run.reasons.is_empty() { "no reason was recorded".to_owned() } else { run.reasons.join("; ") };
         // Runs of a search belong to no block.
         let block = if run.block == 0 { NONE.to_owned() } else { run.block.to_string() };
-        vec![run.number.to_string(), run.cell.clone(), block, run.attempt.to_string(), reasons]
+        vec![run.number.to_string(), report.cell_name(&run.cell), block, run.attempt.to_string(), reasons]
     });
     (!runs.is_empty()).then(|| Table {
         caption: caption.to_owned(),
@@ -40,7 +40,7 @@ pub(in crate::report) fn attempts(report: &Report) -> Table {
         let audit = record.audit.outcome.clone().unwrap_or_else(|| NONE.to_owned());
         vec![
             record.number.to_string(),
-            record.cell.clone(),
+            words::labelled(&record.cell, record.is_emulated()),
             record.block.to_string(),
             record.attempt.to_string(),
             record.started_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
