@@ -137,10 +137,10 @@ fn possible(out: &mut String, plan: &Plan, claims: usize) -> fmt::Result {
             out,
             "  differences, even the only one among {claims} claims (smallest adjusted p {smallest:.4}, where {ALPHA} is asked for)",
         )?;
-        if f64::from(min) < needed {
+        if plan.blocks.min < min {
             writeln!(
                 out,
-                "  at least {needed:.0} blocks are run, for fewer cannot show any difference among {claims} claims"
+                "  at least {min} blocks are run, for fewer cannot show any difference among {claims} claims"
             )?;
         }
         Ok(())
