@@ -57,8 +57,9 @@ impl<'a> Campaign<'a> {
         records: Vec<RunRecord>,
         accepts_changes: bool,
     ) -> Self {
+        let order = writer.order().clone();
         let attempts = Attempts::new(plan, writer, records, |record| &record.cell, accepts_changes);
-        Self { plan, order: Order::of(plan), attempts }
+        Self { plan, order, attempts }
     }
 
     /// Carries out what is left. `interrupted` ends it at once, without the run that is being carried out. `say` gets a line for

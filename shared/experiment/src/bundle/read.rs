@@ -151,7 +151,7 @@ fn versioned<T: DeserializeOwned>(path: &Path, what: &str, version: u32) -> Resu
     }
 }
 
-fn json<T: DeserializeOwned>(path: &Path) -> Result<T, BundleError> {
+pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, BundleError> {
     let text = fs::read_to_string(path).map_err(BundleError::io(path))?;
     serde_json::from_str(&text).map_err(|error| BundleError::malformed(path, error))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     BundleError, Event, FAILED, HEAD_FILE, Head, Journal, ORDER_FILE, Order, PLAN_FILE, RECORD_FILE, RUNS,
-    SOURCE_FILE, SUMS_FILE, TRACES, run_name, sums,
+    SOURCE_FILE, SUMS_FILE, TRACES, read::json, run_name, sums,
 };
 use crate::plan::Plan;
 use crate::record::RunRecord;
@@ -20,6 +20,7 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct BundleWriter {
     directory: PathBuf,
+    order: Order,
     journal: Journal,
     /// Locked until it is closed.
     _lock: File,
@@ -72,12 +73,19 @@ impl BundleWriter {
         }
         let journal = Journal::read(directory)?;
         journal.repair()?;
-        Ok(Self { directory: directory.to_owned(), journal, _lock: lock })
+        let order = json(&directory.join(ORDER_FILE))?;
+        Ok(Self { directory: directory.to_owned(), order, journal, _lock: lock })
     }
 
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// The cells and runs that it was begun with, whatever would be made of its plan now.
+    #[must_use]
+    pub fn order(&self) -> &Order {
+        &self.order
     }
 
     /// Copies the traces that a plan replays, from the folder with them.

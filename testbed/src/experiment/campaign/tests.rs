@@ -4,7 +4,7 @@ use super::*;
 use crate::experiment::campaign::{begin, resume};
 use crate::experiment::fixtures::record;
 use anyhow::anyhow;
-use experiment::bundle::{Bundle, Entry, JOURNAL_FILE, RUNS, SUMS_FILE, TargetKind, run_name};
+use experiment::bundle::{Bundle, Entry, JOURNAL_FILE, ORDER_FILE, RUNS, SUMS_FILE, TargetKind, run_name};
 use experiment::record::Reason;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,6 +102,20 @@ async fn whole(directory: &Path) -> Vec<(u32, u32)> {
     let outcome = carry_out(&mut writer, Vec::new(), &mut runner, std::future::pending()).await.unwrap();
     assert_eq!(outcome, Outcome::Ended(End::AllBlocks));
     runner.attempts
+}
+
+#[tokio::test]
+async fn campaign_goes_on_in_the_order_that_it_was_begun_with() {
+    let (_parent, directory) = place();
+    drop(begin(&directory, SOURCE, &plan(), TargetKind::Local).unwrap());
+    let path = directory.join(ORDER_FILE);
+    let mut order: Order = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    order.runs.swap(0, 2);
+    fs::write(&path, serde_json::to_vec(&order).unwrap()).unwrap();
+    let mut runner = Recorded::default();
+    resumed(&directory, &mut runner).await.unwrap();
+    let numbers: Vec<u32> = runner.attempts.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers[..4], [3, 2, 1, 4]);
 }
 
 #[tokio::test]
