@@ -36,15 +36,15 @@ pub(super) fn sentence(claim: &Claim, spec: &MetricSpec, is_emulated: bool) -> S
             format!("{level}{others} the {title} cannot be compared with that {baseline}{}", reason())
         }
         (_, Some(ratio)) => format!(
-            "it is not known how the {title}{others} differs {level} from that {baseline}: {} times {}{}",
+            "{level}{others} it is not known whether the {title} differs from that {baseline}: {} times {}{}",
             words::estimate(ratio),
             known(ratio),
             reason().replacen(": ", "; ", 1)
         ),
         (_, None) => {
+            let reason = reason();
             format!(
-                "it is not known how the {title}{others} differs {level} from that {baseline}{}",
-                reason()
+                "{level}{others} it is not known whether the {title} differs from that {baseline}{reason}"
             )
         }
     };

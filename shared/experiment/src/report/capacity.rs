@@ -73,7 +73,7 @@ pub(super) fn section(report: &Report) -> Section {
     let mut blocks = Vec::new();
     if let Some(results) = &report.capacity {
         let text = "Sustained is a rate at which every bound is kept, the audit passes, and the backlog does not grow: the \
-                    interval of its slope has 0 or less.";
+                    interval of its slope reaches 0 or below.";
         blocks.push(Block::Text(text.to_owned()));
         blocks.push(Block::Plots(
             results.searches.iter().filter_map(|search| drawing(report, search)).collect(),

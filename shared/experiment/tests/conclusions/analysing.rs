@@ -86,7 +86,11 @@ fn equal_arms_are_the_same_only_where_it_is_shown() {
     assert!(quiet.answer.contains("is the same as on amd64 within 3 %"), "{}", quiet.answer);
     let noisy = analysis(&Truth { noise: 0.1, ..NOTHING }, 1);
     assert!(noisy.claims.iter().all(|claim| claim.verdict == ClaimVerdict::Inconclusive));
-    assert!(noisy.answer.starts_with("It is not known how the p99"), "{}", noisy.answer);
+    assert!(
+        noisy.answer.starts_with("On arm64 at rate 1000 it is not known whether the p99"),
+        "{}",
+        noisy.answer
+    );
 }
 
 #[test]
@@ -206,7 +210,7 @@ fn fewer_than_six_pairs_tell_nothing() {
 #[test]
 fn one_run_and_none_and_only_invalid_ones_are_said_so() {
     let one = changed(&SLOWER, |_, records| records.truncate(1));
-    assert!(one.answer.starts_with("It is not known"), "{}", one.answer);
+    assert!(one.answer.starts_with("On arm64 at rate 1000 it is not known whether"), "{}", one.answer);
     assert!(one.answer.contains("no block has a run of both"), "{}", one.answer);
     let none = changed(&SLOWER, |_, records| records.clear());
     assert_eq!(none.answer, "Nothing is known: no run was carried out.");

@@ -208,7 +208,10 @@ fn planted_bias_of_the_control_is_the_first_thing_said() {
     let report = Report::new(head, plan, cells, records.into_iter().map(material).collect());
     let first =
         report.analysis.answer.split_once(". ").map_or(report.analysis.answer.as_str(), |(first, _)| first);
-    assert!(first.starts_with("It is not known") && first.contains("the A/A control is biased"), "{first}");
+    assert!(
+        first.contains(" it is not known whether") && first.contains("the A/A control is biased"),
+        "{first}"
+    );
     assert!(report.html().contains(">inconclusive</strong>") && !report.html().contains(">worse<"));
     assert!(report.markdown().contains("Verdict: inconclusive"));
     let csv = report.csv().unwrap();

@@ -62,7 +62,7 @@ fn of_search(report: &Report) -> Vec<String> {
         list.push(format!(
             "Rates are the steps of a ladder from {} to {} events a second, {STEPS} to {} %, which is how wide an answer may be. \
              The rate is doubled until it is not sustained, the bracket is halved, and each end is confirmed by runs that agree: \
-             {}, or twice as many but one with one that does not.",
+             {} or, after one that does not, twice as many of which all the others agree.",
             words::number(capacity.from),
             words::number(capacity.to),
             words::plain(capacity.precision * 100.0),
