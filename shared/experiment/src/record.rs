@@ -152,7 +152,7 @@ pub struct Gate {
     pub node: String,
     pub measured: f64,
     pub limit: f64,
-    /// `1` for a share.
+    /// As UCUM writes it, `1` for a share; nothing where things are counted.
     pub unit: String,
     pub status: Status,
 }
@@ -161,12 +161,16 @@ impl fmt::Display for Gate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, node, measured, limit, unit, .. } = self;
         let of_metrics = |unit| (words::value(unit, *measured), words::tick(unit, *limit));
-        let other = |unit: &str| (words::number(*measured) + unit, words::plain(*limit) + unit);
+        let other = |unit: &str| (words::plain(*measured) + unit, words::plain(*limit) + unit);
         let (measured, limit) = match unit.as_str() {
             "1" => of_metrics(Unit::Share),
             "us" => of_metrics(Unit::Microseconds),
-            "1/s" => other(" a second"),
+            "1/s" => (
+                format!("{} a second", words::number(*measured)),
+                format!("{} a second", words::plain(*limit)),
+            ),
             "Cel" => other(" °C"),
+            "" => other(""),
             unit => other(&format!(" {unit}")),
         };
         write!(formatter, "{name} on {node} is {measured}, and {limit} is the limit")
@@ -198,7 +202,9 @@ mod tests {
                 "1/s",
                 "displaced on vm is 125 a second, and 100 a second is the limit",
             ),
-            ("temperature", 82.0, 80.0, "Cel", "temperature on vm is 82.0 °C, and 80 °C is the limit"),
+            ("temperature", 82.0, 80.0, "Cel", "temperature on vm is 82 °C, and 80 °C is the limit"),
+            ("throttled", 2.0, 0.0, "bits", "throttled on vm is 2 bits, and 0 bits is the limit"),
+            ("governor", 1.0, 0.0, "", "governor on vm is 1, and 0 is the limit"),
         ] {
             let (name, node, unit) = (name.to_owned(), "vm".to_owned(), unit.to_owned());
             let gate = Gate { name, node, measured, limit, unit, status: Status::Suspect };

@@ -1,7 +1,7 @@
 //! Looks for noise: what of a node's time was not this run's, and whether the node was held back.
 
 use super::outcome::Outcome;
-use super::simulator_result::{Part, SimulatorResult};
+use super::simulator_result::{Generator, Shards, SimulatorResult};
 use experiment::environment::{Environments, NodeEnvironment};
 use experiment::record::{Gate, Status};
 use experiment::sample::Sample;
@@ -31,9 +31,9 @@ const FSYNC: Limits = Limits { suspect: 50_000.0, invalid: f64::INFINITY, unit: 
 /// Processors slow down from here on.
 const TEMPERATURE: Limits = Limits { suspect: 80.0, invalid: f64::INFINITY, unit: "Cel" };
 /// Bits of the firmware that were set while the run went on.
-const THROTTLED: Limits = Limits { suspect: f64::INFINITY, invalid: 0.0, unit: SHARE };
+const THROTTLED: Limits = Limits { suspect: f64::INFINITY, invalid: 0.0, unit: "bits" };
 /// Governors that change the frequency with the load.
-const GOVERNORS: Limits = Limits { suspect: 0.0, invalid: f64::INFINITY, unit: SHARE };
+const GOVERNORS: Limits = Limits { suspect: 0.0, invalid: f64::INFINITY, unit: "" };
 
 /// The bits of a Raspberry Pi that say what is the case now.
 const THROTTLED_NOW: u32 = 0xf;
@@ -55,10 +55,9 @@ pub(super) fn gates(outcome: &Outcome) -> Vec<Gate> {
             all.extend(
                 others(before, after, samples).map(|share| gate("others", &before.node, share, &OTHERS)),
             );
-            all.extend(displaced(samples).map(|per_s| gate("displaced", &before.node, per_s, &DISPLACED)));
         }
     }
-    all.extend(displaced_shards(&outcome.result));
+    all.extend(displaced(&outcome.result));
     for facts in services {
         let lost = statistics.get(&facts.name).and_then(telemetry_lost);
         all.extend(lost.map(|share| gate("telemetry-lost", &facts.node, share, &TELEMETRY_LOST)));
@@ -156,21 +155,20 @@ fn others(before: &NodeEnvironment, after: &NodeEnvironment, samples: &[Sample])
     (all_s > 0.0).then(|| ((busy_s - own_s) / all_s).max(0.0))
 }
 
-/// How often a second the load generator lost its processor to others.
-fn displaced(samples: &[Sample]) -> Option<f64> {
-    let switches =
-        |sample: &Sample| Some((sample.at_s, sample.services.get("simulator")?.involuntary_switches?));
-    let (from_s, first) = samples.iter().find_map(switches)?;
-    let (to_s, last) = samples.iter().rev().find_map(switches)?;
-    (to_s > from_s).then(|| last.saturating_sub(first) as f64 / (to_s - from_s))
-}
-
-/// The same of each of several simulators, by its own count: their processes are not looked at from here.
-fn displaced_shards(result: &SimulatorResult) -> Vec<Gate> {
-    let per_s = |part: &Part| part.generator.involuntary_switches as f64 / result.elapsed_s;
-    let of = |part: &Part| gate("displaced", &format!("simulator-{}", part.shard), per_s(part), &DISPLACED);
-    let parts = result.shards.iter().flat_map(|shards| &shards.parts);
-    parts.filter(|_| result.elapsed_s > 0.0).map(of).collect()
+/// How often a second each simulator lost its processor to others, by its own count of the threads that send: what its other
+/// threads lose to those is none of it.
+fn displaced(result: &SimulatorResult) -> Vec<Gate> {
+    let of = |simulator: &str, generator: Generator| {
+        let per_s = generator.involuntary_switches as f64 / result.elapsed_s;
+        gate("displaced", simulator, per_s, &DISPLACED)
+    };
+    match &result.shards {
+        _ if result.elapsed_s <= 0.0 => Vec::new(),
+        None => vec![of("simulator", result.generator)],
+        Some(Shards { parts }) => {
+            parts.iter().map(|part| of(&format!("simulator-{}", part.shard), part.generator)).collect()
+        }
+    }
 }
 
 /// Of all that a service wanted to export, the share that did not arrive; none where it exports nothing.
@@ -184,9 +182,8 @@ fn telemetry_lost(statistics: &Value) -> Option<f64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::outcome::tests::outcome;
-    use super::super::simulator_result::{Generator, Shards};
+    use super::super::simulator_result::Part;
     use super::*;
-    use experiment::sample::ServiceSample;
     use serde_json::json;
     use std::collections::BTreeMap;
 
@@ -305,17 +302,10 @@ pub(super) mod tests {
 
     #[test]
     fn load_generator_that_others_displace_is_suspect() {
-        let of = |switches: u64| {
-            let sample = |at_s: f64, involuntary_switches: u64| {
-                let simulator =
-                    ServiceSample { involuntary_switches: Some(involuntary_switches), ..Default::default() };
-                Sample { at_s, services: [("simulator".to_owned(), simulator)].into(), ..Sample::default() }
-            };
-            let samples = vec![Sample::default(), sample(1.0, 50), sample(11.0, 50 + switches)];
-            let looks = || vec![node()];
-            let environments =
-                Environments { idle: looks(), before: looks(), after: looks(), ..Environments::default() };
-            let all = gates(&Outcome { samples, environments, services: Vec::new(), ..outcome() });
+        let of = |involuntary_switches: u64| {
+            let mut run = outcome();
+            run.result.generator = Generator { involuntary_switches };
+            let all = gates(&run);
             all.into_iter().find(|gate| gate.name == "displaced").map(|gate| (gate.measured, gate.status))
         };
         assert_eq!((of(0), of(2000)), (Some((0.0, Status::Valid)), Some((200.0, Status::Suspect))));

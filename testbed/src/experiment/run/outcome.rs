@@ -85,7 +85,7 @@ pub(super) fn clocks(before: Vec<ClockFacts>, after: Vec<ClockFacts>) -> Vec<Clo
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::simulator_result::SimulatorVerdict;
+    use super::super::simulator_result::{Generator, SimulatorVerdict};
     use super::*;
     use experiment::record::AuditFacts;
     use jiff::Timestamp;
@@ -129,6 +129,7 @@ pub(super) mod tests {
                 verdict: SimulatorVerdict { reasons: Vec::new() },
                 started_at: Timestamp::UNIX_EPOCH,
                 elapsed_s: 10.0,
+                generator: Generator { involuntary_switches: 0 },
                 shards: None,
                 phases: Vec::new(),
             },

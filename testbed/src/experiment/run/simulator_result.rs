@@ -15,6 +15,8 @@ pub(super) struct SimulatorResult {
     pub(super) started_at: Timestamp,
     /// Until the last outcome was known.
     pub(super) elapsed_s: f64,
+    /// Of all simulators together.
+    pub(super) generator: Generator,
     /// None where one simulator sent all of the load.
     pub(super) shards: Option<Shards>,
     pub(super) phases: Vec<Phase>,
@@ -47,7 +49,7 @@ pub(super) struct Part {
 }
 
 /// What a simulator says of itself.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Generator {
     /// Of its threads that send.
     pub(super) involuntary_switches: u64,

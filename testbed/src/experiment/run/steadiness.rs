@@ -113,7 +113,7 @@ fn throughput(series: &Path) -> Result<Vec<f64>, csv::Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::simulator_result::{Counts, Phase, SimulatorVerdict};
+    use super::super::simulator_result::{Counts, Generator, Phase, SimulatorVerdict};
     use super::super::workload::COOL_DOWN;
     use super::*;
     use jiff::Timestamp;
@@ -165,6 +165,7 @@ mod tests {
             verdict: SimulatorVerdict { reasons: Vec::new() },
             started_at: Timestamp::UNIX_EPOCH,
             elapsed_s: 0.0,
+            generator: Generator { involuntary_switches: 0 },
             shards: None,
             phases: vec![phase(WARM_UP, 0, WARM_UP_S), phase(MEASURE, WARM_UP_S, MEASURED_S)],
         };
@@ -201,6 +202,7 @@ mod tests {
             verdict: SimulatorVerdict { reasons: Vec::new() },
             started_at: Timestamp::UNIX_EPOCH,
             elapsed_s: 0.0,
+            generator: Generator { involuntary_switches: 0 },
             shards: None,
             phases: Vec::new(),
         };

@@ -128,7 +128,7 @@ impl Testbed for FailingTestbed {
     ) -> anyhow::Result<()> {
         ensure!(self.at != Moment::Load, "the simulator failed");
         self.is_loaded = true;
-        let result = r#"{"verdict": {"reasons": []}, "started_at": "2025-01-01T00:00:00Z", "elapsed_s": 1.0, "phases": []}"#;
+        let result = r#"{"verdict": {"reasons": []}, "started_at": "2025-01-01T00:00:00Z", "elapsed_s": 1.0, "generator": {"involuntary_switches": 0}, "phases": []}"#;
         Ok(fs::write(directory.join("result.json"), result)?)
     }
 
