@@ -30,7 +30,7 @@ use events::EntryId;
 use crate::error::CacheError;
 
 /// Goes up with every change of the layout or of a blob's format; a file of another version is rebuilt.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// "tbch", so that other databases are not taken for a cache.
 const APPLICATION_ID: i64 = 0x7462_6368;
@@ -46,7 +46,9 @@ CREATE TABLE meta (
     last_accepted_us INTEGER,
     -- Bounds of (accepted - Redis' clock at the write), ms: how a range of one becomes a range of the other.
     skew_min_ms INTEGER,
-    skew_max_ms INTEGER
+    skew_max_ms INTEGER,
+    -- The boot of the kernel that it was made in, where that is known.
+    boot TEXT
 );
 INSERT INTO meta (id, rows) VALUES (0, 0);
 
@@ -143,8 +145,9 @@ pub struct FollowPosition {
 }
 
 /// Makes the tables in an empty file.
-pub(crate) fn create(transaction: &Transaction<'_>) -> Result<(), CacheError> {
+pub(crate) fn create(transaction: &Transaction<'_>, boot: Option<&str>) -> Result<(), CacheError> {
     transaction.execute_batch(TABLES)?;
+    transaction.execute("UPDATE meta SET boot = ?", [boot])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(())
@@ -167,6 +170,11 @@ pub(crate) fn content(connection: &Connection) -> Result<Content, CacheError> {
         (_, APPLICATION_ID, VERSION) => Content::Cache,
         _ => Content::Other { version },
     })
+}
+
+/// The boot of the kernel that the file was made in.
+pub(crate) fn boot(connection: &Connection) -> Result<Option<String>, CacheError> {
+    Ok(connection.query_row("SELECT boot FROM meta", [], |row| row.get(0)).optional()?.flatten())
 }
 
 /// The file itself and those that SQLite keeps beside it.

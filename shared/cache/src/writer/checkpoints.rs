@@ -10,8 +10,7 @@ use rusqlite::hooks::Wal;
 use crate::error::CacheError;
 
 /// Pages in the write-ahead log before they are moved into the file, as SQLite would by itself: 3.9 MiB. Events wait
-/// meanwhile. At 500 transactions a second, one in a hundred waited 12 ms with this and 50 ms with sixteen times as many
-/// pages, which store no more events a second.
+/// meanwhile, the longer the more pages there are; sixteen times as many store no more events a second.
 const PAGES_MAX: c_int = 1000;
 
 /// How long checkpoints have taken since they were asked for last.

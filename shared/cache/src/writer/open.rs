@@ -14,6 +14,9 @@ use crate::schema::{self, Content};
 /// A checkpoint waits this long for readers before it gives up; the writer's queue grows meanwhile.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// Linux draws it when it starts (proc(5)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// The file beside the cache that says that it has a writer.
 #[derive(Debug)]
 pub(super) struct Lock(File);
@@ -87,15 +90,22 @@ fn open(
     if let Content::Other { .. } = content {
         return Ok((connection, content));
     }
+    let boot = std::fs::read_to_string(BOOT_ID).ok();
+    let boot = boot.as_deref().map(str::trim);
+    if content == Content::Cache && schema::boot(&connection)?.as_deref() != boot {
+        return Err(CacheError::Corrupt("its machine has been started again since".to_owned()));
+    }
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // What the kernel has outlives the process. Only where the kernel stops can the file be damaged, and then it is not used.
+    let synchronous = if boot.is_some() { "OFF" } else { "NORMAL" };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     checkpoints.attach(&mut connection)?;
     // A negative size is in KiB.
     connection.pragma_update(None, "cache_size", -((options.page_cache_bytes / 1024).max(64) as i64))?;
     connection.set_prepared_statement_cache_capacity(64);
     if content == Content::Empty {
         let transaction = connection.transaction()?;
-        schema::create(&transaction)?;
+        schema::create(&transaction, boot)?;
         transaction.commit()?;
     }
     Ok((connection, content))

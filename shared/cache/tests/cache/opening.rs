@@ -61,6 +61,18 @@ fn file_of_another_version_is_built_again() {
     assert!(Reader::open(&directory.path().join("cache.db"), &ReaderOptions::default()).is_ok());
 }
 
+/// Nothing waits until it is on storage, so a file may be damaged where the kernel stops.
+#[test]
+fn file_that_the_kernel_did_not_outlive_is_built_again() {
+    let mut fixture = Fixture::new();
+    fixture.store(&[entry(1000, 0, vec![event("/a", 1)])]);
+    let (_directory, writer) = reopened(fixture, |path| {
+        let sql = "UPDATE meta SET boot = '5ec9bd67-2f77-4a6f-8f5d-1d4f8d2c6a10'";
+        rusqlite::Connection::open(path).unwrap().execute(sql, []).unwrap();
+    });
+    assert_eq!(writer.stats().rows, 0);
+}
+
 /// Overwrites the root page of a table.
 fn destroy(path: &std::path::Path, table: &str) {
     let connection = rusqlite::Connection::open(path).expect("a database");
