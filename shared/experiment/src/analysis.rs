@@ -129,9 +129,31 @@ pub struct Sensitivity {
     pub pairs: usize,
     /// None with fewer than six pairs.
     pub ratio: Option<Interval>,
-    /// Whether the verdict could still be given: the interval says so, and there are as many pairs as so many claims need. True
-    /// for a claim without one.
-    pub agrees: bool,
+    pub agreement: Agreement,
+}
+
+/// What fewer pairs say of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Agreement {
+    /// It could still be given, or there is none.
+    Agrees,
+    /// Nothing: there are fewer than so many claims need.
+    TooFewPairs,
+    /// Their interval does not show it.
+    NotShown,
+}
+
+impl Agreement {
+    /// For a table.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Agrees => "agrees",
+            Self::TooFewPairs => "too few pairs are left",
+            Self::NotShown => "does not agree",
+        }
+    }
 }
 
 /// Pairs that could be doubted.

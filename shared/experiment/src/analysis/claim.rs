@@ -3,7 +3,7 @@
 use super::evidence::{Clocks, Evidence, Rest, evidence};
 use super::judge::{Family, is_within_margin, judge, pairs_for_verdicts};
 use super::sentence::sentence;
-use super::{Claim, ClaimVerdict, Control, Selection, Sensitivity};
+use super::{Agreement, Claim, ClaimVerdict, Control, Selection, Sensitivity};
 use crate::cell::{Cell, compared};
 use crate::metric::{self, MetricSpec};
 use crate::plan::{Comparison, Plan};
@@ -110,11 +110,7 @@ fn claim(
     };
     claim.reservations.extend(found.remarks.iter().cloned());
     claim.sensitivity = sensitivity(&claim, &found, family);
-    let disagreeing = claim.sensitivity.iter().filter(|sensitivity| !sensitivity.agrees);
-    let disagreeing: Vec<String> = disagreeing
-        .map(|sensitivity| format!("without {} it could not be said", sensitivity.without.label()))
-        .collect();
-    claim.reservations.extend(disagreeing);
+    claim.reservations.extend(claim.sensitivity.iter().filter_map(reservation));
     claim.sentence = sentence(&claim, &draft.spec, found.is_emulated && found.incomparable.is_none());
     claim
 }
@@ -129,21 +125,33 @@ fn id(draft: &Draft<'_>) -> String {
     format!("{id} {}", draft.spec.name)
 }
 
+fn reservation(sensitivity: &Sensitivity) -> Option<String> {
+    let without = sensitivity.without.label();
+    match sensitivity.agreement {
+        Agreement::Agrees => None,
+        Agreement::TooFewPairs => Some(format!("without {without} too few pairs are left for a verdict")),
+        Agreement::NotShown => Some(format!("without {without} it could not be said")),
+    }
+}
+
 /// A verdict is agreed with by the interval that it was given by, of as many pairs as so many claims need.
 fn sensitivity(claim: &Claim, found: &Evidence, family: &Family<'_>) -> Vec<Sensitivity> {
     let all = found.numbers.as_ref().map(|numbers| numbers.without.as_slice()).unwrap_or_default();
     let agrees = |rest: &Rest| match (claim.verdict, rest.ratio, rest.for_same, claim.ratio) {
-        (verdict, ..) if !verdict.is_conclusive() => true,
-        _ if rest.pairs < pairs_for_verdicts(family.size) => false,
         (ClaimVerdict::Same, _, Some(rest), _) => is_within_margin(&rest),
         (_, Some(rest), _, Some(whole)) => {
             !rest.contains(1.0) && (rest.estimate > 1.0) == (whole.estimate > 1.0)
         }
         _ => false,
     };
+    let agreement = |rest: &Rest| match claim.verdict.is_conclusive() {
+        true if rest.pairs < pairs_for_verdicts(family.size) => Agreement::TooFewPairs,
+        true if !agrees(rest) => Agreement::NotShown,
+        _ => Agreement::Agrees,
+    };
     let each = all.iter().map(|rest| {
         let Rest { without, left_out, pairs, ratio, .. } = *rest;
-        Sensitivity { without, left_out, pairs, ratio, agrees: agrees(rest) }
+        Sensitivity { without, left_out, pairs, ratio, agreement: agreement(rest) }
     });
     each.collect()
 }

@@ -1,5 +1,5 @@
 use crate::synthetic::{NOTHING, PLACEMENTS, Truth, doubt, runs};
-use experiment::analysis::{Analysis, Claim, ClaimVerdict, Doubted, analyse, pairs_for_verdicts};
+use experiment::analysis::{Agreement, Analysis, Claim, ClaimVerdict, Doubted, analyse, pairs_for_verdicts};
 use experiment::cell::Cell;
 use experiment::plan::Plan;
 use experiment::record::{RunRecord, Status};
@@ -279,8 +279,8 @@ fn suspect_runs_are_used_and_shown_without() {
     assert_eq!((claim.pairs, claim.verdict), (10, ClaimVerdict::Worse));
     let without = &claim.sensitivity[0];
     assert_eq!(
-        (without.without, without.left_out, without.pairs, without.agrees),
-        (Doubted::Suspect, 2, 8, true)
+        (without.without, without.left_out, without.pairs, without.agreement),
+        (Doubted::Suspect, 2, 8, Agreement::Agrees)
     );
     assert_eq!((analysis.suspect.len(), analysis.cells[2].suspect), (2, 2));
     // Seven pairs cannot tell one of four claims, and four have no interval.
@@ -289,8 +289,8 @@ fn suspect_runs_are_used_and_shown_without() {
             let first = records.iter_mut().filter(|run| run.block <= blocks);
             first.for_each(|run| doubt(run, Status::Suspect, "a", "b"));
         });
-        assert!(!of(&many, P99).sensitivity[0].agrees, "{blocks}");
-        has_reservation(of(&many, P99), "without suspect runs it could not be said");
+        assert_eq!(of(&many, P99).sensitivity[0].agreement, Agreement::TooFewPairs, "{blocks}");
+        has_reservation(of(&many, P99), "without suspect runs too few pairs are left for a verdict");
     }
 }
 

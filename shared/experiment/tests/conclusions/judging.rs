@@ -1,7 +1,7 @@
 //! Where a verdict tips: each of the rules at its edge, on values that were chosen for it.
 
 use crate::synthetic::{NOTHING, PLACEMENTS, Truth, doubt, runs};
-use experiment::analysis::{Analysis, Claim, ClaimVerdict, Doubted, Sensitivity, analyse};
+use experiment::analysis::{Agreement, Analysis, Claim, ClaimVerdict, Doubted, Sensitivity, analyse};
 use experiment::cell::Cell;
 use experiment::metric;
 use experiment::plan::Plan;
@@ -147,7 +147,7 @@ fn pair_is_doubted_where_either_of_its_runs_is_suspect() {
     for cell in ["amd64", "arm64"] {
         let claim = suspect(&[1.5; 9], cell, 2);
         let rest = without(&claim, Doubted::Suspect).unwrap();
-        assert_eq!((rest.left_out, rest.pairs, rest.agrees), (2, 7, true), "{cell}");
+        assert_eq!((rest.left_out, rest.pairs, rest.agreement), (2, 7, Agreement::Agrees), "{cell}");
     }
 }
 
@@ -159,13 +159,14 @@ fn doubted_pairs_that_make_the_verdict_alone_are_said_so() {
     let claim = suspect(&ratios, "arm64", 12);
     let rest = without(&claim, Doubted::Suspect).unwrap();
     assert_eq!(claim.verdict, ClaimVerdict::Worse);
-    assert!(rest.ratio.unwrap().high < 1.0 && !rest.agrees, "{rest:?}");
+    assert!(rest.ratio.unwrap().high < 1.0, "{rest:?}");
+    assert_eq!(rest.agreement, Agreement::NotShown);
     // And here the suspect pairs alone keep the arms within 3 %.
     let mut ratios = [1.0; 14];
     ratios[8..].copy_from_slice(&[0.90, 0.999, 1.0, 1.0, 1.001, 1.10]);
     let claim = suspect(&ratios, "amd64", 8);
     assert_eq!(claim.verdict, ClaimVerdict::Same);
-    assert!(!without(&claim, Doubted::Suspect).unwrap().agrees);
+    assert_eq!(without(&claim, Doubted::Suspect).unwrap().agreement, Agreement::NotShown);
     assert!(claim.reservations.iter().any(|text| text.contains("without suspect runs it could not be said")));
 }
 

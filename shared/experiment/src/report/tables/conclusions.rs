@@ -94,7 +94,7 @@ pub(in crate::report) fn sensitivity(report: &Report) -> Option<Table> {
                 rest.left_out.to_string(),
                 with_bounds(claim.ratio.as_ref()),
                 with_bounds(rest.ratio.as_ref()),
-                if rest.agrees { "agrees" } else { "does not agree" }.to_owned(),
+                rest.agreement.label().to_owned(),
             ]
         })
         .collect();
