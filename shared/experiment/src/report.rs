@@ -163,8 +163,11 @@ struct Conclusions<'a> {
 }
 
 /// What a search came to; none where the bundle is of a campaign. The file of a search that has not ended may be older than its
-/// last runs, or not be there, as it is written where the search ends or is stopped.
-fn capacity(bundle: &Bundle) -> Result<Option<Results>, MaterialError> {
+/// last runs, or not be there, as it is written where the search ends or is stopped: its journal tells it then.
+///
+/// # Errors
+/// Where the file is there and cannot be read or understood.
+pub fn capacity(bundle: &Bundle) -> Result<Option<Results>, MaterialError> {
     let written = material::capacity(bundle.directory())?;
     Ok(match &bundle.plan.capacity {
         Some(settings) if written.is_none() || bundle.journal.end().is_none() => {

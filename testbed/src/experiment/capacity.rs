@@ -76,7 +76,7 @@ impl<'a> Searches<'a> {
                 return self.end(End::OutOfTime);
             }
             let number = self.number();
-            say(&format!("run {number} · {} · {rate:.0} events a second{}", turn.cell, self.outlook()));
+            say(&format!("run {number} · {} · {rate} events a second{}", turn.cell, self.outlook()));
             let run = PlannedRun { number, ..turn };
             let judged = tokio::select! {
                 biased;

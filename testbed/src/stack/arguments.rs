@@ -2,7 +2,7 @@
 
 use super::collector::{self, Collector};
 use super::plan::{Addresses, Plan, RedisPlan, TelemetryPlan};
-use super::programs::Programs;
+use super::programs::{Programs, named};
 use super::redis_server::{self, RedisServer, RedisServerError};
 use anyhow::Context;
 use clap::Args;
@@ -179,7 +179,7 @@ impl StackArgs {
             return Ok(TelemetryPlan::Environment { mode });
         }
         let found = match &self.collector {
-            Some(program) => Ok(program.clone()),
+            Some(program) => Ok(named(program, self.environment.search_path.as_deref())),
             None => collector::find(&self.beside()?, self.environment.search_path.as_deref()),
         };
         match found {

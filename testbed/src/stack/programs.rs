@@ -77,6 +77,14 @@ pub(crate) fn in_path(name: &Path, search_path: Option<&OsStr>) -> Option<PathBu
     std::path::absolute(found).ok()
 }
 
+/// The absolute path of a program that a person names; a name alone is looked for in `search_path`. What is not there stays as
+/// it was named, so that the error says it.
+pub(crate) fn named(program: &Path, search_path: Option<&OsStr>) -> PathBuf {
+    let is_name = program.file_name() == Some(program.as_os_str());
+    let found = if is_name { in_path(program, search_path) } else { std::path::absolute(program).ok() };
+    found.unwrap_or_else(|| program.to_owned())
+}
+
 fn is_program(path: &Path) -> bool {
     std::fs::metadata(path)
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
@@ -111,5 +119,16 @@ mod tests {
         let message = Programs::find(beside.path(), None).unwrap_err().to_string();
         assert!(message.starts_with("process-worker, simulator not found in "), "{message}");
         assert!(message.contains("cargo build --release --workspace"), "{message}");
+    }
+
+    #[test]
+    fn name_that_a_person_gives_is_looked_for_in_the_path_and_a_path_is_not() {
+        let path = tempfile::tempdir().unwrap();
+        install(path.path(), &["my-collector"]);
+        let search_path = Some(path.path().as_os_str());
+        assert_eq!(named(Path::new("my-collector"), search_path), path.path().join("my-collector"));
+        assert_eq!(named(Path::new("another"), search_path), Path::new("another"));
+        let absolute = named(Path::new("./my-collector"), search_path);
+        assert_eq!(absolute, std::env::current_dir().unwrap().join("my-collector"));
     }
 }

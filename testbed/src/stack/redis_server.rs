@@ -1,7 +1,7 @@
 //! The Redis that testbed starts itself: the server's version, its configuration, and waiting until it answers.
 
 use super::process::Process;
-use super::programs::in_path;
+use super::programs::{in_path, named};
 use redis::InfoDict;
 use service::redis::RedisConfig;
 use std::ffi::{OsStr, OsString};
@@ -73,9 +73,7 @@ pub struct RedisServer {
 /// Where there is none, or it is too old.
 pub fn find(program: Option<&Path>, search_path: Option<&OsStr>) -> Result<RedisServer, RedisServerError> {
     if let Some(program) = program {
-        let is_name = program.file_name() == Some(program.as_os_str());
-        let found = if is_name { in_path(program, search_path) } else { std::path::absolute(program).ok() };
-        return examine(&found.unwrap_or_else(|| program.to_owned()));
+        return examine(&named(program, search_path));
     }
     let mut last = RedisServerError::Missing;
     for program in SERVERS.iter().filter_map(|name| in_path(Path::new(name), search_path)) {

@@ -23,13 +23,14 @@ impl Ladder {
         self.last
     }
 
-    /// Events a second of a step, to the tenth, so that a rate reads the same everywhere.
+    /// Events a second of a step, with five digits or to the tenth, so that a rate is short and reads the same everywhere.
     pub(super) fn rate(&self, step: usize) -> f64 {
         if step >= self.last {
             return self.to;
         }
         let rate = self.from * libm::pow(self.ratio, step as f64);
-        if rate < 100.0 { rate } else { (rate * 10.0).round() / 10.0 }
+        let scale = libm::pow(10.0, (4.0 - libm::log10(rate).floor()).max(1.0));
+        (rate * scale).round() / scale
     }
 
     /// The step of a rate.
@@ -44,5 +45,21 @@ impl Ladder {
     /// Steps of a factor of two.
     pub(super) fn doubling(&self) -> usize {
         (libm::log(2.0) / libm::log(self.ratio)).round().max(1.0) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_has_a_short_rate_of_its_own_however_fine_the_search_is() {
+        let settings = Capacity { from: 0.7, to: 20_000.0, precision: 0.005, confirm: 3 };
+        let ladder = Ladder::new(&settings);
+        for step in 0..=ladder.last() {
+            let rate = ladder.rate(step);
+            assert!(rate.to_string().len() <= 7, "{rate}");
+            assert_eq!(ladder.step(rate), step, "{rate}");
+        }
     }
 }

@@ -3,13 +3,11 @@
 use super::carry_out::{self, NewBundleArgs};
 use super::source::{self, UnusablePlan, cells_with_traces};
 use crate::console::say;
-use anyhow::Context as _;
 use clap::Args;
 use experiment::analysis::{Analysis, analyse};
-use experiment::bundle::{Bundle, CAPACITY_FILE, TRACES};
-use experiment::capacity::{self, Results, Searched};
-use experiment::compare;
-use std::fs;
+use experiment::bundle::{Bundle, TRACES};
+use experiment::capacity::{self, Searched};
+use experiment::{compare, report};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,7 +26,7 @@ pub(super) async fn run(args: &ReplicateArgs) -> anyhow::Result<ExitCode> {
     let plan = &original.plan;
     let is_search = plan.capacity.is_some();
     source::check(plan, is_search).map_err(|message| UnusablePlan { path: args.bundle.clone(), message })?;
-    let answers = is_search.then(|| results(&original)).transpose()?;
+    let answers = report::capacity(&original)?;
     let traces = original.directory().join(TRACES);
     let mut place = args.new.place.prepare(&cells_with_traces(plan, &traces)?).await?;
     let mut writer = args.new.begin(&original.source, plan, &traces, place.kind())?;
@@ -43,19 +41,15 @@ pub(super) async fn run(args: &ReplicateArgs) -> anyhow::Result<ExitCode> {
         let path = bundle.directory().display();
         say(&format!("{path} has no checksums: it is unfinished, and nothing shows that it was not changed"));
     }
-    match answers {
-        None => {
-            for claim in compare::held(&analysis(&original), &analysis(&replica)) {
-                say(&claim.sentence);
-            }
+    if let Some((first, second)) = answers.zip(report::capacity(&replica)?) {
+        let original = Searched { results: &first, records: &original.records() };
+        let replica = Searched { results: &second, records: &replica.records() };
+        for answer in capacity::held(original, replica) {
+            say(&answer.to_string());
         }
-        Some(answers) => {
-            let (first, second) = (original.records(), replica.records());
-            let original = Searched { results: &answers, records: &first };
-            let replica = Searched { results: &results(&replica)?, records: &second };
-            for answer in capacity::held(original, replica) {
-                say(&answer.to_string());
-            }
+    } else {
+        for claim in compare::held(&analysis(&original), &analysis(&replica)) {
+            say(&claim.sentence);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -63,13 +57,4 @@ pub(super) async fn run(args: &ReplicateArgs) -> anyhow::Result<ExitCode> {
 
 fn analysis(bundle: &Bundle) -> Analysis {
     analyse(&bundle.plan, &bundle.order.cells, &bundle.records())
-}
-
-/// What the search of a bundle came to.
-fn results(bundle: &Bundle) -> anyhow::Result<Results> {
-    let path = bundle.directory().join(CAPACITY_FILE);
-    let text = fs::read_to_string(&path).with_context(|| {
-        format!("cannot read {}: a search has it once it has ended or was interrupted", path.display())
-    })?;
-    serde_json::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))
 }
