@@ -15,8 +15,9 @@ const LONG: Duration = Duration::from_millis(200);
 const PERIOD: Duration = Duration::from_secs(1);
 /// Events a second. Few, so that those who have waited are soon answered.
 const RATE: u32 = 400;
-/// Those who have waited for 90 ms or more are answered within 2 ms.
-const KNOWN_TO: f64 = 0.02;
+/// Those who have waited are answered about 4 ms after the end of the stall, as they are many at once: 194 against 94 ms in place
+/// of 190 against 90 are 2.2 % less.
+const KNOWN_TO: f64 = 0.025;
 
 /// Microseconds that the share `quantile` does not wait longer than.
 fn wait_us(stall: Duration, quantile: f64) -> f64 {
