@@ -67,7 +67,7 @@ async fn port_that_cannot_be_had_is_told() {
     // The pod is ready, and its program does not listen.
     let said = forward.said();
     let url = said.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
-    // The reason is lost where the pod's end of a connection comes before the first byte to it.
+    // kube drops the reason where it cannot write the first bytes, because the pod's end has come before them.
     eventually("it says why", async || {
         assert!(reqwest::get(url).await.is_err());
         forward.said().contains("does not take connections: error forwarding port 8081").then_some(())
